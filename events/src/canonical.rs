@@ -1,0 +1,216 @@
+//! What makes two facts the same: canonical content and its digest.
+
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
+use serde_json::Value;
+use sha2::{Digest as _, Sha256};
+use std::{borrow::Cow, fmt, fmt::Write as _, str::FromStr};
+
+/// A SHA-256, written as 64 lower-case hexadecimal digits.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Digest([u8; 32]);
+
+impl Digest {
+    /// The digest of these bytes.
+    pub fn of(bytes: &[u8]) -> Self {
+        Self(Sha256::digest(bytes).into())
+    }
+
+    /// The raw 32 bytes.
+    pub fn as_bytes(&self) -> &[u8; 32] {
+        &self.0
+    }
+
+    /// The chain value before the first fact: 32 zero bytes.
+    pub const GENESIS: Self = Self([0; 32]);
+
+    /// The next value of the log's hash chain: SHA-256(previous ‖ key ‖ digest of the event's bytes).
+    ///
+    /// `self` and `event` enter as their 32 raw bytes, the key as its text in UTF-8.
+    pub fn chain(&self, key: &crate::Key, event: &Self) -> Self {
+        let mut hasher = Sha256::new();
+        hasher.update(self.0);
+        hasher.update(key.to_string());
+        hasher.update(event.0);
+        Self(hasher.finalize().into())
+    }
+}
+
+impl From<[u8; 32]> for Digest {
+    fn from(bytes: [u8; 32]) -> Self {
+        Self(bytes)
+    }
+}
+
+impl fmt::Display for Digest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&hex::encode(self.0))
+    }
+}
+
+impl fmt::Debug for Digest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl FromStr for Digest {
+    type Err = hex::FromHexError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let mut bytes = [0; 32];
+        hex::decode_to_slice(text, &mut bytes).map(|()| Self(bytes))
+    }
+}
+
+impl Serialize for Digest {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Digest {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Cow::<'de, str>::deserialize(deserializer)?.parse().map_err(D::Error::custom)
+    }
+}
+
+impl JsonSchema for Digest {
+    fn schema_name() -> Cow<'static, str> {
+        "Digest".into()
+    }
+
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({ "type": "string", "pattern": "^[0-9a-f]{64}$", "description": "SHA-256, lower-case hexadecimal" })
+    }
+}
+
+/// The digest of a fact's content: its type and its canonical data.
+///
+/// Of a session, `artifacts` and `pipeline_status` are outputs and no content.
+pub fn content_digest(event_type: &str, data: &Value) -> Digest {
+    let mut text = String::with_capacity(1024);
+    write_string(&mut text, event_type);
+    text.push('\n');
+    let is_session = event_type == <crate::SessionCompleted as crate::Fact>::TYPE;
+    write_value(&mut text, data, if is_session { &["artifacts", "pipeline_status"] } else { &[] });
+    Digest::of(text.as_bytes())
+}
+
+/// Canonical JSON: keys sorted by their bytes, no white space, numbers as exact decimals (`1.50`, `15e-1` → `1.5`).
+pub fn to_string(value: &Value) -> String {
+    let mut text = String::new();
+    write_value(&mut text, value, &[]);
+    text
+}
+
+fn write_value(out: &mut String, value: &Value, skip: &[&str]) {
+    match value {
+        Value::Null => out.push_str("null"),
+        Value::Bool(value) => out.push_str(if *value { "true" } else { "false" }),
+        Value::Number(number) => out.push_str(&canonical_number(&number.to_string())),
+        Value::String(text) => write_string(out, text),
+        Value::Array(items) => {
+            out.push('[');
+            for (i, item) in items.iter().enumerate() {
+                if i > 0 {
+                    out.push(',');
+                }
+                write_value(out, item, &[]);
+            }
+            out.push(']');
+        }
+        Value::Object(members) => {
+            // `serde_json::Map` is ordered by key here: the `preserve_order` feature must stay off.
+            out.push('{');
+            let members = members.iter().filter(|(name, _)| !skip.contains(&name.as_str()));
+            for (i, (name, member)) in members.enumerate() {
+                if i > 0 {
+                    out.push(',');
+                }
+                write_string(out, name);
+                out.push(':');
+                write_value(out, member, &[]);
+            }
+            out.push('}');
+        }
+    }
+}
+
+fn write_string(out: &mut String, text: &str) {
+    out.push_str(&serde_json::to_string(text).expect("a string is JSON"));
+}
+
+/// One spelling per number, from its JSON text. Never expands an exponent beyond 40 places: `1e999999999` stays short.
+fn canonical_number(text: &str) -> String {
+    let (negative, text) = text.strip_prefix('-').map_or((false, text), |rest| (true, rest));
+    let (mantissa, exponent) = text.split_once(['e', 'E']).unwrap_or((text, "0"));
+    let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
+    let all = format!("{whole}{fraction}");
+    let digits = all.trim_start_matches('0');
+    let trimmed = digits.trim_end_matches('0');
+    if trimmed.is_empty() {
+        return "0".to_owned();
+    }
+    // The value is `trimmed` × 10^scale.
+    let dropped = (digits.len() - trimmed.len()) as i128;
+    let Ok(exponent) = exponent.parse::<i64>() else {
+        return format!("{}{trimmed}e{exponent}-{}+{dropped}", if negative { "-" } else { "" }, fraction.len());
+    };
+    let scale = i128::from(exponent) - fraction.len() as i128 + dropped;
+    let mut out = String::from(if negative { "-" } else { "" });
+    match scale {
+        0..=40 => {
+            out.push_str(trimmed);
+            (0..scale).for_each(|_| out.push('0'));
+        }
+        -40..0 => {
+            let places = scale.unsigned_abs() as usize;
+            let padded = format!("{trimmed:0>width$}", width = places + 1);
+            let (whole, fraction) = padded.split_at(padded.len() - places);
+            write!(out, "{whole}.{fraction}").expect("a string takes all text");
+        }
+        _ => write!(out, "{trimmed}e{scale}").expect("a string takes all text"),
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn a_number_has_one_spelling() {
+        for (text, expected) in [
+            ("175.50", "175.5"),
+            ("1755e-1", "175.5"),
+            ("1.7550E+2", "175.5"),
+            ("-0.0", "0"),
+            ("100", "100"),
+            ("1e2", "100"),
+            ("0.001", "0.001"),
+            ("1e-3", "0.001"),
+            ("1e400", "1e400"),
+            ("10e399", "1e400"),
+            ("12345678901234567890123456789.123456789", "12345678901234567890123456789.123456789"),
+        ] {
+            assert_eq!(canonical_number(text), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn outputs_are_no_content_of_a_session_but_anything_else_is() {
+        let digest =
+            |text: &str| content_digest("dev.dreamos.session.completed.v1", &serde_json::from_str(text).expect("JSON"));
+        let plain = digest(r#"{"a":1,"b":1.50}"#);
+        assert_eq!(plain, digest(r#"{"b":1.5,"a":1,"artifacts":{"x":1},"pipeline_status":{}}"#));
+        assert_ne!(plain, digest(r#"{"a":1,"b":1.51}"#));
+        let nested = |n| content_digest("dev.dreamos.session.completed.v1", &json!({ "x": { "artifacts": n } }));
+        assert_ne!(nested(1), nested(2), "only the top level is skipped");
+    }
+}

@@ -1,0 +1,30 @@
+//! One file per event: its data, its doc comment and one example. The table is in [`catalog`](crate::catalog).
+
+mod artifact_generated;
+mod feedback_recorded;
+mod publication_queued;
+mod repo_scanned;
+mod session_completed;
+mod session_ready;
+mod session_rejected;
+mod session_rerun_requested;
+mod step_failed;
+mod step_skipped;
+mod story_extracted;
+
+pub use artifact_generated::{ArtifactGenerated, ArtifactType};
+pub use feedback_recorded::{FeedbackRecorded, Quality};
+pub use publication_queued::{PublicationQueued, Target};
+pub use repo_scanned::{
+    Commit, FiguresFrom, FileChange, LicenseFile, ManifestCommand, ProjectManifest, RepoScanned, RepoStats, SquashItem,
+    Structure, TextFile,
+};
+pub use session_completed::{
+    CommitRecord, Conversation, Creation, Metadata, Screenshot, SessionCompleted, SessionType, SourceData,
+};
+pub use session_ready::{ArtifactRef, Outcome, SessionReady, StepFailure, StepSkip};
+pub use session_rejected::SessionRejected;
+pub use session_rerun_requested::SessionRerunRequested;
+pub use step_failed::{FailureClass, StepFailed};
+pub use step_skipped::StepSkipped;
+pub use story_extracted::{Evidence, Statement, StoryExtracted};

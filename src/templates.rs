@@ -1,0 +1,99 @@
+//! Artifact templates: built in, overridable from a folder, bounded in what they may do.
+//!
+//! Invariants:
+//! - Input text is data: it is never compiled as a template.
+//! - `.md` output is Markdown-escaped by the filters a template calls (`md`, `md_line`, …), never HTML-escaped.
+//! - A template that uses too much fuel or a name that does not exist fails the step; it never prints nothing instead.
+
+#![expect(clippy::disallowed_methods, reason = "reads the template folder")]
+
+use crate::stages::Stop;
+use flywheel_events::Digest;
+use minijinja::{AutoEscape, Environment, UndefinedBehavior, syntax::SyntaxConfig};
+use serde::Serialize;
+use std::{collections::BTreeMap, path::Path};
+
+/// Most instructions one rendering may take. A large build log of 1,000 commits takes about 100,000.
+const FUEL: u64 = 10_000_000;
+
+/// The templates the program carries: one row a file of `templates/`.
+const BUILT_IN: &[(&str, &str)] = &[];
+
+/// The templates in force.
+pub struct Templates {
+    environment: Environment<'static>,
+    digests: BTreeMap<String, Digest>,
+}
+
+impl std::fmt::Debug for Templates {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Templates").field("names", &self.digests.keys()).finish()
+    }
+}
+
+/// A rendered text and what made it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rendered {
+    /// The text.
+    pub text: String,
+    /// `<name>@<first 12 digits of the digest of its source>`.
+    pub template: String,
+}
+
+impl Templates {
+    /// The built-in templates, each replaced by the file of the same name in `folder` where there is one.
+    ///
+    /// # Errors
+    /// When a file of the folder cannot be read or does not compile; the message names it and the line.
+    pub fn load(folder: Option<&Path>) -> anyhow::Result<Self> {
+        use anyhow::Context as _;
+        let mut environment = Environment::new();
+        environment.set_undefined_behavior(UndefinedBehavior::Strict);
+        environment.set_auto_escape_callback(|name| {
+            if name.ends_with(".html") || name.ends_with(".svg") { AutoEscape::Html } else { AutoEscape::None }
+        });
+        environment.set_fuel(Some(FUEL));
+        environment.set_syntax(
+            SyntaxConfig::builder()
+                .trim_blocks(true)
+                .lstrip_blocks(true)
+                .keep_trailing_newline(true)
+                .build()
+                .expect("the delimiters are Jinja's own"),
+        );
+        crate::markdown::add_filters(&mut environment);
+        let mut digests = BTreeMap::new();
+        for (name, built_in) in BUILT_IN {
+            let path = folder.map(|folder| folder.join(name)).filter(|path| path.exists());
+            let source = match &path {
+                Some(path) => std::fs::read_to_string(path)
+                    .with_context(|| format!("cannot read the template {}", path.display()))?,
+                None => (*built_in).to_owned(),
+            };
+            digests.insert((*name).to_owned(), Digest::of(source.as_bytes()));
+            environment
+                .add_template_owned(*name, source)
+                .map_err(|error| anyhow::anyhow!("the template {name} does not compile: {error}"))?;
+        }
+        Ok(Self { environment, digests })
+    }
+
+    /// Renders a template.
+    ///
+    /// # Errors
+    /// A refusal that names the template and the line. `{:#}` of the cause would print the variables, so it is not used.
+    pub fn render(&self, name: &str, context: impl Serialize) -> Result<Rendered, Stop> {
+        let render = || {
+            let template = self.environment.get_template(name)?;
+            template.render(minijinja::value::Serde(&context))
+        };
+        let text = render().map_err(|error| {
+            Stop::refused(
+                format!("the template {name} cannot be rendered: {error}"),
+                "correct the template, or remove it from the template folder",
+            )
+        })?;
+        let digest = self.digests.get(name).expect("a template that rendered was loaded").to_string();
+        Ok(Rendered { text, template: format!("{name}@{}", &digest[..12]) })
+    }
+}
