@@ -4,7 +4,9 @@
 //! (cleaning it), `log` (the one write primitive and its backends), `runner` (deliver, run, append, acknowledge),
 //! `stages` (the table and its plain functions), and the libraries the stages stand on.
 
+pub mod cli;
 pub mod markdown;
+pub mod post;
 pub mod stages;
 pub mod templates;
 pub mod world;

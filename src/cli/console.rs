@@ -1,0 +1,54 @@
+//! Where a command prints.
+
+use super::Mistake;
+use serde::Serialize;
+use std::io::{self, IsTerminal as _, Write as _};
+
+/// The process's streams. A reader that went away (`| head`) ends the output, not the program.
+#[derive(Debug, Clone, Copy)]
+pub struct Console {
+    /// Whether results are JSON.
+    pub json: bool,
+    /// Whether a person is looking at stderr, so that progress and colour make sense.
+    pub interactive: bool,
+}
+
+impl Console {
+    /// The console of this process.
+    pub fn new(json: bool) -> Self {
+        Self { json, interactive: io::stderr().is_terminal() }
+    }
+
+    /// One line of the result.
+    pub fn line(&self, text: impl std::fmt::Display) {
+        let _ = writeln!(io::stdout().lock(), "{text}");
+    }
+
+    /// The result as it is, without a line end of its own.
+    pub fn text(&self, text: &str) {
+        let _ = io::stdout().lock().write_all(text.as_bytes());
+    }
+
+    /// The result as one indented JSON document.
+    pub fn document(&self, value: &impl Serialize) {
+        self.line(serde_json::to_string_pretty(value).expect("results are plain JSON"));
+    }
+
+    /// The result as one JSON line.
+    pub fn json_line(&self, value: &impl Serialize) {
+        self.line(serde_json::to_string(value).expect("results are plain JSON"));
+    }
+
+    /// Something the person should know, on stderr.
+    pub fn note(&self, text: impl std::fmt::Display) {
+        let _ = writeln!(io::stderr().lock(), "{text}");
+    }
+
+    /// An error with its causes and what to do, on stderr.
+    pub fn error(&self, error: &anyhow::Error) {
+        self.note(format_args!("error: {error:#}"));
+        if let Some(hint) = error.downcast_ref::<Mistake>().and_then(|mistake| mistake.hint.as_deref()) {
+            self.note(format_args!(" hint: {hint}"));
+        }
+    }
+}
