@@ -167,7 +167,7 @@ mod tests {
         let text = "trade-normalize/session/b2c3d4e5-f6a7-8901-bcde-f23456789012/1";
         let key: Key = text.parse().expect("a key");
         assert_eq!(key.to_string(), text);
-        assert_eq!(key.subject(), "flywheel.log.trade-normalize.0.e.session.b2c3d4e5-f6a7-8901-bcde-f23456789012.1");
+        assert_eq!(key.subject(), "flywheel.log.trade-normalize.f.e.session.b2c3d4e5-f6a7-8901-bcde-f23456789012.1");
         for bad in [
             "",
             "a/session/b2c3d4e5-f6a7-8901-bcde-f23456789012/01",
