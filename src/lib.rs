@@ -5,8 +5,13 @@
 //! `stages` (the table and its plain functions), and the libraries the stages stand on.
 
 pub mod cli;
+pub mod local;
+pub mod log;
 pub mod markdown;
 pub mod post;
+pub mod queue;
+pub mod runner;
+mod sqlite;
 pub mod stages;
 pub mod templates;
 pub mod world;

@@ -243,7 +243,7 @@ impl<'a> Envelope<'a> {
 fn is_base64(text: &str) -> bool {
     let bytes = text.as_bytes();
     let body = bytes.strip_suffix(b"==").or_else(|| bytes.strip_suffix(b"=")).unwrap_or(bytes);
-    bytes.len() % 4 == 0 && body.iter().all(|b| b.is_ascii_alphanumeric() || *b == b'+' || *b == b'/')
+    bytes.len().is_multiple_of(4) && body.iter().all(|b| b.is_ascii_alphanumeric() || *b == b'+' || *b == b'/')
 }
 
 fn text<'a>(name: &str, value: &'a RawValue) -> Result<Cow<'a, str>, Error> {

@@ -6,6 +6,7 @@
 //! - A published `v1` type never changes shape. A new shape is `v2` with an upcaster.
 //! - [`catalog::all`] is the one table of events; schemas, AsyncAPI and examples are functions of it.
 
+pub mod asyncapi;
 pub mod canonical;
 pub mod catalog;
 pub mod envelope;

@@ -12,7 +12,7 @@ pub struct SessionRerunRequested {
     /// The new run's number, from 2.
     #[schemars(range(min = 2))]
     pub run: u32,
-    /// The steps to repeat; empty for all.
+    /// The steps to repeat, every step downstream of them included; empty for all.
     pub steps: Vec<String>,
     /// Why.
     pub reason: Option<String>,

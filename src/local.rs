@@ -1,0 +1,152 @@
+//! This machine's own state: where sessions came from, where their files lie, who works on what.
+//!
+//! Nothing here is truth. It never enters the log, because it holds paths of the machine; deleting it loses no fact.
+#![expect(clippy::disallowed_methods, reason = "the lock that tells a live process from a dead one is a file")]
+
+use crate::{sqlite, world::Origin};
+use anyhow::Context as _;
+use flywheel_events::SessionId;
+use rusqlite::{Connection, OptionalExtension as _, params};
+use std::{
+    fs::File,
+    path::{Path, PathBuf},
+    sync::{Arc, Mutex, MutexGuard, OnceLock},
+};
+
+/// The open state, shared by everything in the process.
+#[derive(Debug, Clone)]
+pub struct Local {
+    inner: Arc<Inner>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    connection: Mutex<Connection>,
+    workers: PathBuf,
+    worker: OnceLock<Worker>,
+}
+
+/// The name under which this process holds leases. Its lock file is locked as long as the process lives, so the lease
+/// of a dead process is void at once, however it died.
+#[derive(Debug)]
+struct Worker {
+    name: String,
+    path: PathBuf,
+    _lock: File,
+}
+
+impl Drop for Worker {
+    fn drop(&mut self) {
+        // Left behind it would only be one small file that the next process tidies.
+        let _ = std::fs::remove_file(&self.path);
+    }
+}
+
+impl Local {
+    /// Opens the state of a data folder, or makes it.
+    ///
+    /// # Errors
+    /// When the file cannot be opened or is not ours.
+    pub fn open(data: &Path) -> anyhow::Result<Self> {
+        let connection = sqlite::open(&data.join("local.db"), &sqlite::Kind::LOCAL)?;
+        let inner =
+            Inner { connection: Mutex::new(connection), workers: data.join("workers"), worker: OnceLock::new() };
+        Ok(Self { inner: Arc::new(inner) })
+    }
+
+    /// The connection, for as long as the guard lives.
+    pub(crate) fn connection(&self) -> MutexGuard<'_, Connection> {
+        self.inner.connection.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+
+    /// The name under which this process holds leases.
+    ///
+    /// # Errors
+    /// When its lock file cannot be made.
+    pub(crate) fn worker(&self) -> std::io::Result<&str> {
+        if let Some(worker) = self.inner.worker.get() {
+            return Ok(&worker.name);
+        }
+        std::fs::create_dir_all(&self.inner.workers)?;
+        let name = uuid::Uuid::new_v4().to_string();
+        let path = self.inner.workers.join(format!("{name}.lock"));
+        let lock = File::create(&path)?;
+        lock.lock()?;
+        Ok(&self.inner.worker.get_or_init(|| Worker { name, path, _lock: lock }).name)
+    }
+
+    /// Whether the process that held leases under this name is gone.
+    pub(crate) fn is_dead(&self, worker: &str) -> bool {
+        let path = self.inner.workers.join(format!("{worker}.lock"));
+        match File::open(&path) {
+            Err(_) => true,
+            Ok(file) => {
+                let dead = file.try_lock().is_ok();
+                if dead {
+                    let _ = std::fs::remove_file(&path);
+                }
+                dead
+            }
+        }
+    }
+
+    /// Remembers where a session came from, unless it is known already (`keep`).
+    ///
+    /// # Errors
+    /// When the storage fails.
+    pub fn remember_origin(
+        &self,
+        session: SessionId,
+        file: Option<&Path>,
+        origin: &Origin,
+        keep: bool,
+    ) -> anyhow::Result<()> {
+        let sql = if keep {
+            "INSERT OR IGNORE INTO origins VALUES (?1, ?2, ?3, ?4, ?5)"
+        } else {
+            "INSERT OR REPLACE INTO origins VALUES (?1, ?2, ?3, ?4, ?5)"
+        };
+        self.connection()
+            .prepare_cached(sql)?
+            .execute(params![
+                session.as_bytes(),
+                file.map(|file| file.to_string_lossy()),
+                origin.folder.to_string_lossy(),
+                origin.repo_path,
+                serde_json::to_string(&origin.screenshots)?,
+            ])
+            .context("cannot remember where the session came from")?;
+        Ok(())
+    }
+
+    /// Where a session came from, if it came from this machine.
+    ///
+    /// # Errors
+    /// When the storage fails.
+    pub fn origin(&self, session: SessionId) -> anyhow::Result<Option<Origin>> {
+        let row = self
+            .connection()
+            .prepare_cached("SELECT folder, repo_path, screenshots FROM origins WHERE session = ?1")?
+            .query_row([session.as_bytes()], |row| {
+                Ok((row.get::<_, String>(0)?, row.get(1)?, row.get::<_, String>(2)?))
+            })
+            .optional()
+            .context("cannot look up where the session came from")?;
+        row.map(|(folder, repo_path, screenshots)| {
+            Ok(Origin { folder: folder.into(), repo_path, screenshots: serde_json::from_str(&screenshots)? })
+        })
+        .transpose()
+    }
+
+    /// Remembers that a session's artifacts were written under this folder.
+    ///
+    /// # Errors
+    /// When the storage fails.
+    pub fn remember_place(&self, session: SessionId, folder: &Path) -> anyhow::Result<()> {
+        self.connection()
+            .prepare_cached("INSERT OR IGNORE INTO places VALUES (?1, ?2)")?
+            .execute(params![session.as_bytes(), folder.to_string_lossy()])
+            .context("cannot remember where the artifacts were written")?;
+        Ok(())
+    }
+}

@@ -1,0 +1,150 @@
+//! The embedded backend: one SQLite file, any number of processes.
+//!
+//! Invariants:
+//! - One thread a process writes, and everything that waits is one transaction: group commit. A fact is durable
+//!   (`synchronous=FULL`) before its append returns.
+//! - Position, time and chain are given in the write transaction, so there are no gaps and time never runs back.
+//! - Deliveries live in another file ([`Local`](crate::local::Local)): losing it repeats work, never loses a fact.
+
+mod deliveries;
+mod transfer;
+mod writer;
+
+use super::{Appended, Consumer, Error, Head, Log, NewFact, Record};
+use crate::{local::Local, sqlite};
+use deliveries::EmbeddedSubscription;
+use flywheel_events::{Digest, Key};
+use rusqlite::{Connection, OptionalExtension as _, Row};
+use std::{
+    path::{Path, PathBuf},
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+use tokio::sync::watch;
+pub use transfer::Line;
+use writer::Writer;
+
+/// How often a waiting reader looks whether another process has written.
+const POLL: Duration = Duration::from_millis(20);
+
+/// The log of a data folder. Clones share it.
+#[derive(Debug, Clone)]
+pub struct EmbeddedLog {
+    inner: Arc<Inner>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    path: PathBuf,
+    writer: Writer,
+    /// The last position this process has written.
+    written: watch::Receiver<u64>,
+    readers: Mutex<Vec<Connection>>,
+    local: Local,
+}
+
+impl EmbeddedLog {
+    /// Opens the log of a data folder, or makes it.
+    ///
+    /// # Errors
+    /// When the file is not ours, damaged, or cannot be opened.
+    pub fn open(data: &Path, local: &Local) -> Result<Self, sqlite::Error> {
+        let path = data.join("log.db");
+        let connection = sqlite::open(&path, &sqlite::Kind::LOG)?;
+        let (announce, written) = watch::channel(0);
+        let writer = Writer::start(connection, announce);
+        let inner = Inner { path, writer, written, readers: Mutex::new(vec![]), local: local.clone() };
+        Ok(Self { inner: Arc::new(inner) })
+    }
+
+    /// Lends a connection for reading. Reads are short and stay on the caller's thread.
+    fn with_reader<T>(&self, read: impl FnOnce(&Connection) -> Result<T, Error>) -> Result<T, Error> {
+        let pool = || self.inner.readers.lock().unwrap_or_else(PoisonError::into_inner);
+        let pooled = pool().pop();
+        let connection = match pooled {
+            Some(connection) => connection,
+            None => {
+                sqlite::open(&self.inner.path, &sqlite::Kind::LOG).map_err(|error| Error::File(error.to_string()))?
+            }
+        };
+        let outcome = read(&connection);
+        pool().push(connection);
+        outcome
+    }
+
+    fn head_now(&self) -> Result<Head, Error> {
+        self.with_reader(head)
+    }
+}
+
+fn head(connection: &Connection) -> Result<Head, Error> {
+    let last = connection
+        .prepare_cached("SELECT position, chain FROM facts ORDER BY position DESC LIMIT 1")?
+        .query_row([], |row| Ok(Head { position: row.get(0)?, chain: digest(row, 1)? }))
+        .optional()?;
+    Ok(last.unwrap_or(Head { position: 0, chain: Digest::GENESIS }))
+}
+
+fn digest(row: &Row<'_>, column: usize) -> rusqlite::Result<Digest> {
+    row.get::<_, [u8; 32]>(column).map(Digest::from)
+}
+
+fn key(row: &Row<'_>, column: usize) -> rusqlite::Result<Key> {
+    let text: String = row.get(column)?;
+    text.parse().map_err(|error| {
+        rusqlite::Error::FromSqlConversionFailure(column, rusqlite::types::Type::Text, Box::new(error))
+    })
+}
+
+const RECORD: &str = "position, key, digest, chain, event";
+
+fn record(row: &Row<'_>) -> rusqlite::Result<Record> {
+    Ok(Record {
+        position: row.get(0)?,
+        key: key(row, 1)?,
+        digest: digest(row, 2)?,
+        chain: digest(row, 3)?,
+        event: row.get(4)?,
+    })
+}
+
+impl Log for EmbeddedLog {
+    type Subscription = EmbeddedSubscription;
+
+    async fn append(&self, facts: Vec<NewFact>) -> Result<Vec<Appended>, Error> {
+        self.inner.writer.append(facts).await
+    }
+
+    async fn get(&self, key: &Key) -> Result<Option<Record>, Error> {
+        self.with_reader(|connection| {
+            let sql = format!("SELECT {RECORD} FROM facts WHERE id = ?1");
+            Ok(connection.prepare_cached(&sql)?.query_row([key.event_id().as_bytes()], record).optional()?)
+        })
+    }
+
+    async fn read(&self, after: u64, limit: usize) -> Result<Vec<Record>, Error> {
+        self.with_reader(|connection| {
+            let sql = format!("SELECT {RECORD} FROM facts WHERE position > ?1 ORDER BY position LIMIT ?2");
+            let mut statement = connection.prepare_cached(&sql)?;
+            let rows = statement.query_map((after, limit as u64), record)?;
+            Ok(rows.collect::<rusqlite::Result<_>>()?)
+        })
+    }
+
+    async fn head(&self) -> Result<Head, Error> {
+        self.head_now()
+    }
+
+    async fn grown(&self, after: u64) -> Result<(), Error> {
+        let mut written = self.inner.written.clone();
+        while *written.borrow_and_update() <= after && self.head_now()?.position <= after {
+            // Another process's write comes without a word; this process's own wakes at once.
+            let _ = tokio::time::timeout(POLL, written.changed()).await;
+        }
+        Ok(())
+    }
+
+    async fn subscribe(&self, consumer: Consumer) -> Result<EmbeddedSubscription, Error> {
+        EmbeddedSubscription::new(self.clone(), consumer)
+    }
+}

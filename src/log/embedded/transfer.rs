@@ -1,0 +1,135 @@
+//! Export and import: the log as lines, and lines as the log.
+
+use super::{EmbeddedLog, RECORD, head, record, writer::End};
+use crate::{
+    log::{Error, Head},
+    sqlite,
+};
+use chrono::Utc;
+use flywheel_events::{Digest, Key, canonical, envelope::Envelope};
+use rusqlite::{OptionalExtension as _, TransactionBehavior};
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+use std::io::{BufRead, Read as _};
+
+/// Most bytes of one line: the largest event, and room for the rest.
+const LINE_BYTES_MAX: u64 = 2 * 1024 * 1024;
+
+/// One line of an export. The order of the fields is the order of the bytes.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Line<'a> {
+    /// Where the fact is, from 1, without gaps.
+    pub position: u64,
+    /// Its key.
+    pub key: Key,
+    /// The chain's value behind it: SHA-256(previous ‖ key ‖ SHA-256 of the event's bytes).
+    pub chain: Digest,
+    /// The event, byte for byte.
+    #[serde(borrow)]
+    pub event: &'a RawValue,
+}
+
+impl EmbeddedLog {
+    /// Gives every fact behind `after` to `write`, as one line of JSON without its line end, up to the head at the start.
+    ///
+    /// # Errors
+    /// When the storage or `write` fails.
+    pub fn export(&self, after: u64, mut write: impl FnMut(&str) -> std::io::Result<()>) -> Result<Head, Error> {
+        self.with_reader(|connection| {
+            let head = head(connection)?;
+            let sql = format!("SELECT {RECORD} FROM facts WHERE position > ?1 AND position <= ?2 ORDER BY position");
+            let mut statement = connection.prepare_cached(&sql)?;
+            let mut rows = statement.query((after, head.position))?;
+            while let Some(row) = rows.next()? {
+                let record = record(row)?;
+                let event: &RawValue = serde_json::from_str(&record.event).map_err(|error| {
+                    Error::Import(format!("position {}: the event is no JSON: {error}", record.position))
+                })?;
+                let line = Line { position: record.position, key: record.key, chain: record.chain, event };
+                let line = serde_json::to_string(&line).expect("a line is plain JSON");
+                write(&line).map_err(|error| Error::File(format!("cannot write the export: {error}")))?;
+            }
+            Ok(head)
+        })
+    }
+
+    /// Appends the facts of an export at their positions: all of them, or none. What the log has already must be the same.
+    ///
+    /// Returns how many lines were there already, and how many were appended.
+    ///
+    /// # Errors
+    /// [`Error::Import`] that names the line, when it is no export, does not follow the line before it, or differs from
+    /// what the log has.
+    pub fn import(&self, mut lines: impl BufRead, name: &str) -> Result<(u64, u64), Error> {
+        let mut connection =
+            sqlite::open(&self.inner.path, &sqlite::Kind::LOG).map_err(|e| Error::File(e.to_string()))?;
+        let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let mut end = End::of(&transaction)?;
+        let (before, mut number, mut previous) = (end.position, 0_u64, Digest::GENESIS);
+        let mut text = String::new();
+        loop {
+            text.clear();
+            let at = |what: String| Error::Import(format!("{name}:{}: {what}; nothing was imported", number + 1));
+            let read = (&mut lines).take(LINE_BYTES_MAX + 1).read_line(&mut text);
+            let read = read.map_err(|error| at(format!("cannot be read: {error}")))?;
+            if read == 0 {
+                break;
+            }
+            if read as u64 > LINE_BYTES_MAX {
+                return Err(at(format!("longer than {LINE_BYTES_MAX} bytes")));
+            }
+            let (line, fact) = check(&text, number, previous).map_err(at)?;
+            if line.position <= before {
+                let stored: Option<[u8; 32]> = transaction
+                    .prepare_cached("SELECT chain FROM facts WHERE position = ?1")?
+                    .query_row([line.position], |row| row.get(0))
+                    .optional()?;
+                if stored != Some(*line.chain.as_bytes()) {
+                    return Err(at(format!(
+                        "position {} of this log is another fact: the two logs differ",
+                        line.position
+                    )));
+                }
+            } else {
+                end.insert(&transaction, &line.key, fact.time, fact.content, line.event.get())
+                    .map_err(|error| at(format!("{error}")))?;
+            }
+            previous = line.chain;
+            number += 1;
+        }
+        transaction.commit()?;
+        Ok((number.min(before), end.position - before))
+    }
+}
+
+/// What an event says of its own row.
+struct Fact {
+    time: chrono::DateTime<Utc>,
+    content: Digest,
+}
+
+/// Checks one line against the line before it: position, key, id, chain, envelope.
+fn check(text: &str, before: u64, previous: Digest) -> Result<(Line<'_>, Fact), String> {
+    let line: Line<'_> = serde_json::from_str(text.trim_end_matches(['\n', '\r']))
+        .map_err(|error| format!("not a line of an export: {error}"))?;
+    if line.position != before + 1 {
+        return Err(format!("position {} stands where {} must be", line.position, before + 1));
+    }
+    let event = line.event.get();
+    let envelope = Envelope::parse(event.as_bytes()).map_err(|error| format!("the event is not valid: {error}"))?;
+    if envelope.id() != line.key.event_id().to_string() {
+        return Err(format!("the event's id {} does not belong to the key {}", envelope.id(), line.key));
+    }
+    if previous.chain(&line.key, &Digest::of(event.as_bytes())) != line.chain {
+        return Err(format!(
+            "the chain breaks at position {}: the event, its key or a line before it was changed",
+            line.position
+        ));
+    }
+    let time = envelope.time().ok_or("the event has no time")?.with_timezone(&Utc);
+    let data = envelope.data().ok_or("the event has no data")?;
+    let data = serde_json::from_str(data.get()).map_err(|error| format!("the event's data does not read: {error}"))?;
+    let fact = Fact { time, content: canonical::content_digest(envelope.event_type(), &data) };
+    Ok((line, fact))
+}

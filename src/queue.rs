@@ -1,0 +1,41 @@
+//! What is queued where: the table of default targets, and the facts that queue an artifact.
+
+use crate::log::NewFact;
+use flywheel_events::{ArtifactGenerated, ArtifactType, Key, Kind, PublicationQueued, Step, Target};
+
+/// The step of a publication's first transition.
+pub const QUEUED: Step = Step::new("publication-queued");
+
+/// The account where nothing else is configured.
+pub const ACCOUNT: &str = "default";
+
+/// Where an artifact goes until configured otherwise: READMEs to GitHub and the website, posts and threads to social
+/// platforms, everything else to the website.
+pub fn default_targets(artifact_type: ArtifactType) -> &'static [Target] {
+    match artifact_type {
+        ArtifactType::Readme => &[Target::Github, Target::Website],
+        ArtifactType::SocialPost | ArtifactType::TradeThread => &[Target::Social],
+        _ => &[Target::Website],
+    }
+}
+
+/// The facts that queue an artifact at its default targets.
+pub fn items(artifact: &ArtifactGenerated) -> Vec<NewFact> {
+    default_targets(artifact.artifact_type).iter().map(|target| item(artifact, *target)).collect()
+}
+
+/// The fact that queues an artifact at one target.
+pub fn item(artifact: &ArtifactGenerated, target: Target) -> NewFact {
+    let item_id = PublicationQueued::item_id(artifact.artifact_type, &artifact.sha256, target, ACCOUNT);
+    let queued = PublicationQueued {
+        item_id,
+        session_id: artifact.session_id,
+        artifact_type: artifact.artifact_type,
+        path: artifact.path.clone(),
+        sha256: artifact.sha256,
+        target,
+        account: ACCOUNT.to_owned(),
+    };
+    let key = Key { step: QUEUED, kind: Kind::Publication, id: item_id, run: 1 };
+    NewFact::new(key, "/flywheel/queue", &queued)
+}

@@ -1,0 +1,275 @@
+//! One step of one run: what it needs, whether it is due, and the facts it ends in.
+
+use super::ATTEMPTS_MAX;
+use crate::{
+    log::{Delivery, Error, Log, NewFact, Record},
+    queue,
+    stages::{Ended, Inputs, Made, Need, Pipeline, Row, Stop, graph::ENTRY},
+};
+use flywheel_events::{
+    ArtifactGenerated, Fact, FailureClass, Key, SessionCompleted, SessionId, SessionReady, SessionRerunRequested, Step,
+    StepFailed, StepSkipped,
+};
+use serde_json::Value;
+use std::collections::BTreeMap;
+
+/// The step of the fact that starts a session.
+pub const SESSION_COMPLETED: Step = Step::new("session-completed");
+
+/// The step of the fact that starts another run of it.
+pub const RERUN_REQUESTED: Step = Step::new("session-rerun_requested");
+
+/// Most bytes of a text artifact.
+const ARTIFACT_BYTES_MAX: u64 = 256 * 1024;
+
+/// A stage in its pipeline: its needs resolved to steps.
+#[derive(Debug)]
+pub struct Bound {
+    /// Its step.
+    pub step: Step,
+    row: Row,
+    /// The session type its pipeline is for.
+    pipeline: &'static str,
+    /// The steps whose outcome it needs, with the event type each emits.
+    needs: Vec<(Step, &'static str, bool)>,
+    /// The artifact steps, where it needs all of them.
+    artifacts: Vec<Step>,
+}
+
+/// The step of a stage in a pipeline.
+pub fn step_of(pipeline: &Pipeline, row: &Row) -> Step {
+    format!("{}-{}", pipeline.session_type.as_str(), row.name).parse().expect("a test checks the table's names")
+}
+
+/// Binds every stage of every pipeline.
+pub fn bind(pipelines: Vec<Pipeline>) -> Vec<Bound> {
+    pipelines.into_iter().flat_map(bind_one).collect()
+}
+
+fn bind_one(pipeline: Pipeline) -> Vec<Bound> {
+    let steps: Vec<_> =
+        pipeline.stages.iter().map(|row| (step_of(&pipeline, row), row.emits, row.makes_artifact())).collect();
+    let artifacts: Vec<Step> =
+        steps.iter().filter(|(_, _, artifact)| *artifact).map(|(step, ..)| step.clone()).collect();
+    let resolve = |event_type: &'static str, required| {
+        let step = steps.iter().find(|(_, emits, _)| *emits == event_type).map(|(step, ..)| step.clone());
+        (step.expect("a test checks that every need is met"), event_type, required)
+    };
+    let mut bound = vec![];
+    for (row, (step, ..)) in pipeline.stages.into_iter().zip(&steps) {
+        let mut needs = vec![];
+        let mut all = vec![];
+        for need in &row.needs {
+            match need {
+                Need::Required(ENTRY) | Need::Optional(ENTRY) => {}
+                Need::Required(event_type) => needs.push(resolve(event_type, true)),
+                Need::Optional(event_type) => needs.push(resolve(event_type, false)),
+                Need::EveryArtifact => all = artifacts.clone(),
+            }
+        }
+        bound.push(Bound { step: step.clone(), row, pipeline: pipeline.session_type.as_str(), needs, artifacts: all });
+    }
+    bound
+}
+
+/// What a step is called with once everything it needs is there.
+#[derive(Debug)]
+pub struct Call {
+    key: Key,
+    session: SessionId,
+    cause: String,
+    attempts: u32,
+    facts: BTreeMap<&'static str, Ended>,
+    /// The needs that ended without their fact although they were required.
+    missing: Vec<Ended>,
+    made: Made,
+    artifacts: Vec<ArtifactGenerated>,
+}
+
+/// What a call came to.
+#[derive(Debug)]
+pub enum Verdict {
+    /// The step has ended in the last of these facts.
+    Ended(Vec<NewFact>),
+    /// The world was in the way.
+    Again(String),
+}
+
+/// Collects what a step needs, or nothing where it is not due: it has ended, or something it needs has not.
+///
+/// # Errors
+/// When the log fails.
+pub async fn prepare<L: Log>(log: &L, stage: &Bound, delivery: &Delivery) -> Result<Option<Call>, Error> {
+    let Some(session) = delivery.key.session_id() else { return Ok(None) };
+    let run = delivery.key.run;
+    if !repeats(log, &stage.step, session, run).await? {
+        return Ok(None);
+    }
+    let key = Key::session(stage.step.clone(), session, run);
+    let Some(entry) = log.get(&Key::session(SESSION_COMPLETED, session, 1)).await? else { return Ok(None) };
+    let (_, entry): (_, Value) = entry.data().map_err(|error| damaged(&entry.key, &error))?;
+    if entry.get("session_type").and_then(Value::as_str) != Some(stage.pipeline) || log.get(&key).await?.is_some() {
+        return Ok(None);
+    }
+    let mut call = Call {
+        key,
+        session,
+        cause: delivery.id.clone(),
+        attempts: delivery.attempts,
+        facts: [(SessionCompleted::TYPE, Ended::Completed(entry))].into(),
+        missing: vec![],
+        made: Made::default(),
+        artifacts: vec![],
+    };
+    for (step, event_type, required) in &stage.needs {
+        let Some(ended) = newest(log, step, session, run).await? else { return Ok(None) };
+        if *required && !matches!(ended, Ended::Completed(_)) {
+            call.missing.push(ended.clone());
+        }
+        call.facts.insert(event_type, ended);
+    }
+    for step in &stage.artifacts {
+        let Some(ended) = newest(log, step, session, run).await? else { return Ok(None) };
+        if let Ended::Completed(value) = &ended {
+            call.artifacts.extend(serde_json::from_value::<ArtifactGenerated>(value.clone()).ok());
+        }
+        call.made.0.push((step.to_string(), ended));
+    }
+    Ok(Some(call))
+}
+
+/// The newest outcome of a step, of this run or an earlier one.
+async fn newest<L: Log>(log: &L, step: &Step, session: SessionId, run: u32) -> Result<Option<Ended>, Error> {
+    for run in (1..=run).rev() {
+        if let Some(record) = log.get(&Key::session(step.clone(), session, run)).await? {
+            return ended(&record).map(Some);
+        }
+        // A step that this run repeats has no other outcome than this run's.
+        if repeats(log, step, session, run).await? {
+            return Ok(None);
+        }
+    }
+    Ok(None)
+}
+
+/// Whether a run has an outcome of its own for a step: the first run for all, a later one for those it was asked for.
+async fn repeats<L: Log>(log: &L, step: &Step, session: SessionId, run: u32) -> Result<bool, Error> {
+    if run == 1 {
+        return Ok(true);
+    }
+    let Some(record) = log.get(&Key::session(RERUN_REQUESTED, session, run)).await? else { return Ok(false) };
+    let (_, request): (_, SessionRerunRequested) = record.data().map_err(|error| damaged(&record.key, &error))?;
+    Ok(request.steps.is_empty() || request.steps.iter().any(|name| name == step.as_str()))
+}
+
+/// How a recorded step ended.
+///
+/// # Errors
+/// When the record is none of ours.
+pub fn ended(record: &Record) -> Result<Ended, Error> {
+    let decode = || -> Result<Ended, serde_json::Error> {
+        let (event_type, data): (String, Value) = record.data()?;
+        Ok(match event_type.as_str() {
+            StepFailed::TYPE => Ended::Failed(serde_json::from_value(data)?),
+            StepSkipped::TYPE => Ended::Skipped(serde_json::from_value(data)?),
+            _ => Ended::Completed(data),
+        })
+    };
+    decode().map_err(|error| damaged(&record.key, &error))
+}
+
+fn damaged(key: &Key, error: &serde_json::Error) -> Error {
+    Error::Foreign(format!("the fact {key} does not read: {error}; use the program that wrote it, or a newer one"))
+}
+
+impl Bound {
+    /// The steps whose facts may make this one due.
+    pub fn triggers(&self) -> Vec<Step> {
+        let needs = self.needs.iter().map(|(step, ..)| step);
+        let mut triggers: Vec<Step> = needs.chain(&self.artifacts).cloned().collect();
+        if triggers.is_empty() {
+            triggers.push(SESSION_COMPLETED);
+        }
+        triggers.push(RERUN_REQUESTED);
+        triggers
+    }
+
+    /// Runs the step on what it needs.
+    pub fn run<'t>(
+        &self,
+        mut call: Call,
+        inputs: impl FnOnce(BTreeMap<&'static str, Ended>, Made) -> Inputs<'t>,
+    ) -> Verdict {
+        let facts = std::mem::take(&mut call.facts);
+        let made = std::mem::take(&mut call.made);
+        if call.attempts > ATTEMPTS_MAX {
+            let message = format!("the step did not end in {ATTEMPTS_MAX} attempts, so it was not tried again");
+            let hint = "see the program's own messages for why, then ask for a re-run";
+            return self.failed(&call, FailureClass::Parked, message, Some(hint.into()));
+        }
+        if let Some(ended) = call.missing.first() {
+            return self.without_its_need(&call, ended);
+        }
+        match (self.row.call)(&inputs(facts, made)) {
+            Ok(value) => self.completed(&call, &value),
+            Err(Stop::Refused { message, hint }) => self.failed(&call, FailureClass::Refused, message, hint),
+            Err(Stop::NothingToDo(reason)) => self.skipped(&call, reason),
+            Err(Stop::World(error)) if call.attempts < ATTEMPTS_MAX => Verdict::Again(format!("{error:#}")),
+            Err(Stop::World(error)) => {
+                let hint = "remove what is in the way, then ask for a re-run";
+                self.failed(&call, FailureClass::World, format!("{error:#}"), Some(hint.into()))
+            }
+        }
+    }
+
+    fn without_its_need(&self, call: &Call, ended: &Ended) -> Verdict {
+        match ended {
+            Ended::Skipped(skipped) => self.skipped(call, skipped.reason.clone()),
+            Ended::Failed(failed) => {
+                let message = format!("{} failed: {}", failed.step, failed.message);
+                self.failed(call, FailureClass::InputFailed, message, failed.hint.clone())
+            }
+            Ended::Completed(_) => unreachable!("only what ended without its fact is missing"),
+        }
+    }
+
+    fn completed(&self, call: &Call, value: &Value) -> Verdict {
+        let size = value.get("size").and_then(Value::as_u64);
+        if let Some(size) = size.filter(|size| self.row.makes_artifact() && *size > ARTIFACT_BYTES_MAX) {
+            let message = format!("the artifact has {size} bytes, and {ARTIFACT_BYTES_MAX} is the most");
+            let hint = "split the session into shorter ones, or shorten the template";
+            return self.failed(call, FailureClass::TooLarge, message, Some(hint.into()));
+        }
+        let mut facts = vec![];
+        if self.row.emits == SessionReady::TYPE {
+            facts.extend(call.artifacts.iter().flat_map(queue::items).map(|fact| self.stamped(call, fact)));
+        }
+        facts.push(self.stamped(call, NewFact::of_value(call.key.clone(), self.row.emits, self.source(), value)));
+        Verdict::Ended(facts)
+    }
+
+    fn failed(&self, call: &Call, class: FailureClass, message: String, hint: Option<String>) -> Verdict {
+        let fact = StepFailed {
+            session_id: call.session,
+            step: self.step.to_string(),
+            class,
+            message,
+            hint,
+            attempts: call.attempts.min(ATTEMPTS_MAX),
+        };
+        Verdict::Ended(vec![self.stamped(call, NewFact::new(call.key.clone(), self.source(), &fact))])
+    }
+
+    fn skipped(&self, call: &Call, reason: String) -> Verdict {
+        let fact = StepSkipped { session_id: call.session, step: self.step.to_string(), reason };
+        Verdict::Ended(vec![self.stamped(call, NewFact::new(call.key.clone(), self.source(), &fact))])
+    }
+
+    fn source(&self) -> String {
+        format!("/flywheel/{}/{}", self.pipeline, self.row.name)
+    }
+
+    fn stamped(&self, call: &Call, fact: NewFact) -> NewFact {
+        fact.caused_by(call.cause.clone()).about(call.session)
+    }
+}

@@ -1,0 +1,148 @@
+//! Opening the program's SQLite files: ours or refused, never replaced by an empty one.
+
+use rusqlite::{Connection, ErrorCode, TransactionBehavior};
+use std::{path::Path, time::Duration};
+
+/// How long a call waits for another process's transaction.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// A kind of file the program keeps.
+#[derive(Debug)]
+pub struct Kind {
+    what: &'static str,
+    application_id: i32,
+    version: i32,
+    schema: &'static str,
+    synchronous: &'static str,
+}
+
+impl Kind {
+    /// The log: durable at commit.
+    pub const LOG: Self = Self {
+        what: "event log",
+        application_id: 0x464c_5957,
+        version: 1,
+        schema: include_str!("log/embedded/log.sql"),
+        synchronous: "FULL",
+    };
+    /// This machine's own state: survives the process, may lose the last moments before a power cut.
+    pub const LOCAL: Self = Self {
+        what: "local state",
+        application_id: 0x464c_594c,
+        version: 1,
+        schema: include_str!("local.sql"),
+        synchronous: "NORMAL",
+    };
+}
+
+/// Why a file was not opened.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// It is no file of this kind, or damaged.
+    #[error(
+        "{path} is no {what} of flywheel: {why}; it was left as it is: move it away, or restore it from a copy or an export"
+    )]
+    Foreign {
+        /// The file.
+        path: String,
+        /// What it should be.
+        what: &'static str,
+        /// What it is instead.
+        why: String,
+    },
+    /// A newer program made it.
+    #[error("{path} has version {found}, and this program reads up to {known}: use the newer flywheel that wrote it")]
+    Newer {
+        /// The file.
+        path: String,
+        /// Its version.
+        found: i32,
+        /// The newest version known here.
+        known: i32,
+    },
+    /// The folder cannot be made.
+    #[error("cannot make the folder {path}: {source}")]
+    Folder {
+        /// The folder.
+        path: String,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// SQLite says no.
+    #[error("cannot open {path}: {source}")]
+    Sqlite {
+        /// The file.
+        path: String,
+        /// Why.
+        source: rusqlite::Error,
+    },
+}
+
+/// Opens a file of this kind, or makes it where there is none (or an empty one).
+///
+/// # Errors
+/// When it is not ours, newer than this program, damaged, or cannot be opened.
+pub fn open(path: &Path, kind: &Kind) -> Result<Connection, Error> {
+    if let Some(folder) = path.parent() {
+        std::fs::create_dir_all(folder)
+            .map_err(|source| Error::Folder { path: folder.display().to_string(), source })?;
+    }
+    let connect = || -> rusqlite::Result<(Connection, i32, i32)> {
+        let mut connection = Connection::open(path)?;
+        connection.busy_timeout(BUSY_TIMEOUT)?;
+        connection.set_prepared_statement_cache_capacity(64);
+        enter_wal(&connection)?;
+        connection.pragma_update(None, "synchronous", kind.synchronous)?;
+        let found = identity(&connection)?;
+        if found != (0, 0) || !is_empty(&connection)? {
+            return Ok((connection, found.0, found.1));
+        }
+        let transaction = connection.transaction_with_behavior(TransactionBehavior::Exclusive)?;
+        // Another process may have been first.
+        if identity(&transaction)? == (0, 0) {
+            transaction.execute_batch(kind.schema)?;
+            transaction.pragma_update(None, "application_id", kind.application_id)?;
+            transaction.pragma_update(None, "user_version", kind.version)?;
+        }
+        transaction.commit()?;
+        let (application, version) = identity(&connection)?;
+        Ok((connection, application, version))
+    };
+    let shown = || path.display().to_string();
+    let foreign = |why: &str| Error::Foreign { path: shown(), what: kind.what, why: why.to_owned() };
+    let (connection, application, version) = connect().map_err(|source| match source.sqlite_error_code() {
+        Some(ErrorCode::NotADatabase) => foreign("it is not an SQLite file"),
+        Some(ErrorCode::DatabaseCorrupt) => foreign("it is damaged"),
+        _ => Error::Sqlite { path: shown(), source },
+    })?;
+    if application != kind.application_id {
+        return Err(foreign("another program made it"));
+    }
+    if version > kind.version {
+        return Err(Error::Newer { path: shown(), found: version, known: kind.version });
+    }
+    Ok(connection)
+}
+
+fn identity(connection: &Connection) -> rusqlite::Result<(i32, i32)> {
+    let pragma = |name| connection.pragma_query_value(None, name, |row| row.get(0));
+    Ok((pragma("application_id")?, pragma("user_version")?))
+}
+
+fn is_empty(connection: &Connection) -> rusqlite::Result<bool> {
+    connection.query_row("SELECT count(*) = 0 FROM sqlite_schema", [], |row| row.get(0))
+}
+
+/// Two processes that switch a new file to WAL at once get `SQLITE_BUSY` without the busy handler being asked.
+fn enter_wal(connection: &Connection) -> rusqlite::Result<()> {
+    let mut tries = 0;
+    loop {
+        match connection.pragma_update_and_check(None, "journal_mode", "WAL", |row| row.get::<_, String>(0)) {
+            Err(error) if error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy) && tries < 200 => {
+                tries += 1;
+                std::thread::sleep(Duration::from_millis(10));
+            }
+            outcome => return outcome.map(drop),
+        }
+    }
+}
