@@ -5,6 +5,7 @@
 //! `stages` (the table and its plain functions), and the libraries the stages stand on.
 
 pub mod cli;
+pub mod config;
 pub mod local;
 pub mod log;
 pub mod markdown;

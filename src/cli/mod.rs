@@ -3,11 +3,21 @@
 //! Invariants: results go to stdout, everything else to stderr; with `--json` a result is one JSON document (or one a
 //! line); the exit code is [`Exit`].
 
+mod asyncapi;
+mod completions;
+mod config;
 mod console;
+mod log;
+mod man;
+mod queue;
+mod run;
+mod schema;
 mod session;
+mod stages;
 
 pub use console::Console;
 
+use crate::config::Settings;
 use clap::{Parser, Subcommand};
 use std::{path::PathBuf, process::ExitCode};
 
@@ -18,6 +28,10 @@ pub struct Cli {
     /// The folder that holds the log and what is rebuilt from it.
     #[arg(long, value_name = "DIR", env = "FLYWHEEL_DATA", global = true, help_heading = "Global options")]
     pub data: Option<PathBuf>,
+
+    /// Read the settings from this file instead of flywheel.toml.
+    #[arg(long, value_name = "FILE", env = "FLYWHEEL_CONFIG", global = true, help_heading = "Global options")]
+    pub config: Option<PathBuf>,
 
     /// Print results as JSON.
     #[arg(long, global = true, help_heading = "Global options")]
@@ -30,8 +44,26 @@ pub struct Cli {
 /// Every command.
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Turn session files into artifacts: the main job.
+    Run(run::Args),
     /// Make, track and check session files.
     Session(session::Args),
+    /// Export, import and read the event log.
+    Log(log::Args),
+    /// Queue artifacts for publication.
+    Queue(queue::Args),
+    /// Print the JSON Schema of an event or of the session file.
+    Schema(schema::Args),
+    /// Print the AsyncAPI document of the bus.
+    Asyncapi(asyncapi::Args),
+    /// Print the pipeline graph.
+    Stages(stages::Args),
+    /// Print the settings and their documentation.
+    Config(config::Args),
+    /// Print completions for a shell.
+    Completions(completions::Args),
+    /// Print the manual page.
+    Man(man::Args),
 }
 
 /// How a command ended.
@@ -65,8 +97,8 @@ impl Mistake {
 /// What every command is given.
 #[derive(Debug)]
 pub struct Context {
-    /// The data folder.
-    pub data: PathBuf,
+    /// The settings in force.
+    pub settings: Settings,
     /// Where to print, and how.
     pub console: Console,
 }
@@ -74,15 +106,31 @@ pub struct Context {
 /// Parses the arguments of the process, runs the command and says how it ended.
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
-    let context =
-        Context { data: cli.data.unwrap_or_else(|| PathBuf::from(".flywheel")), console: Console::new(cli.json) };
-    let result = match cli.command {
-        Command::Session(args) => session::run(args, &context),
-    };
-    let exit = result.unwrap_or_else(|error| {
-        let exit = if error.is::<Mistake>() { Exit::Wrong } else { Exit::Failed };
-        context.console.error(&error);
-        exit
+    let console = Console::new(cli.json);
+    let exit = start(cli, console).unwrap_or_else(|error| {
+        console.error(&error);
+        if error.is::<Mistake>() { Exit::Wrong } else { Exit::Failed }
     });
     ExitCode::from(exit as u8)
+}
+
+fn start(cli: Cli, console: Console) -> anyhow::Result<Exit> {
+    let mut settings = crate::config::load(cli.config.as_deref())
+        .map_err(|error| Mistake { message: error.message, hint: Some(error.hint) })?;
+    if let Some(data) = cli.data {
+        settings.data = data;
+    }
+    let context = &Context { settings, console };
+    match cli.command {
+        Command::Run(args) => run::run(args, context),
+        Command::Session(args) => session::run(args, context),
+        Command::Log(args) => log::run(args, context),
+        Command::Queue(args) => queue::run(args, context),
+        Command::Schema(args) => schema::run(args, context),
+        Command::Asyncapi(args) => asyncapi::run(&args, context),
+        Command::Stages(args) => stages::run(&args, context),
+        Command::Config(args) => config::run(&args, context),
+        Command::Completions(args) => completions::run(&args, context),
+        Command::Man(args) => man::run(&args, context),
+    }
 }

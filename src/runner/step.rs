@@ -4,7 +4,7 @@ use super::ATTEMPTS_MAX;
 use crate::{
     log::{Delivery, Error, Log, NewFact, Record},
     queue,
-    stages::{Ended, Inputs, Made, Need, Pipeline, Row, Stop, graph::ENTRY},
+    stages::{Ended, Inputs, Made, MadeStep, Need, Pipeline, Row, Stop, graph::ENTRY},
 };
 use flywheel_events::{
     ArtifactGenerated, Fact, FailureClass, Key, SessionCompleted, SessionId, SessionReady, SessionRerunRequested, Step,
@@ -32,8 +32,8 @@ pub struct Bound {
     pipeline: &'static str,
     /// The steps whose outcome it needs, with the event type each emits.
     needs: Vec<(Step, &'static str, bool)>,
-    /// The artifact steps, where it needs all of them.
-    artifacts: Vec<Step>,
+    /// Every other step and whether it makes an artifact, where it needs all of them.
+    others: Vec<(Step, bool)>,
 }
 
 /// The step of a stage in a pipeline.
@@ -64,10 +64,13 @@ fn bind_one(pipeline: Pipeline) -> Vec<Bound> {
                 Need::Required(ENTRY) | Need::Optional(ENTRY) => {}
                 Need::Required(event_type) => needs.push(resolve(event_type, true)),
                 Need::Optional(event_type) => needs.push(resolve(event_type, false)),
-                Need::EveryArtifact => all = artifacts.clone(),
+                Need::EveryStep => {
+                    let others = steps.iter().filter(|(other, ..)| other != step);
+                    all = others.map(|(other, _, artifact)| (other.clone(), *artifact)).collect();
+                }
             }
         }
-        bound.push(Bound { step: step.clone(), row, pipeline: pipeline.session_type.as_str(), needs, artifacts: all });
+        bound.push(Bound { step: step.clone(), row, pipeline: pipeline.session_type.as_str(), needs, others: all });
     }
     bound
 }
@@ -128,12 +131,14 @@ pub async fn prepare<L: Log>(log: &L, stage: &Bound, delivery: &Delivery) -> Res
         }
         call.facts.insert(event_type, ended);
     }
-    for step in &stage.artifacts {
+    for (step, artifact) in &stage.others {
         let Some(ended) = newest(log, step, session, run).await? else { return Ok(None) };
-        if let Ended::Completed(value) = &ended {
+        if let Ended::Completed(value) = &ended
+            && *artifact
+        {
             call.artifacts.extend(serde_json::from_value::<ArtifactGenerated>(value.clone()).ok());
         }
-        call.made.0.push((step.to_string(), ended));
+        call.made.0.push(MadeStep { step: step.to_string(), artifact: *artifact, ended });
     }
     Ok(Some(call))
 }
@@ -186,7 +191,7 @@ impl Bound {
     /// The steps whose facts may make this one due.
     pub fn triggers(&self) -> Vec<Step> {
         let needs = self.needs.iter().map(|(step, ..)| step);
-        let mut triggers: Vec<Step> = needs.chain(&self.artifacts).cloned().collect();
+        let mut triggers: Vec<Step> = needs.chain(self.others.iter().map(|(step, _)| step)).cloned().collect();
         if triggers.is_empty() {
             triggers.push(SESSION_COMPLETED);
         }

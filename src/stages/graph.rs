@@ -1,7 +1,7 @@
 //! The pipeline graph, read off the stages' signatures.
 //!
 //! A stage is a plain function. A parameter `&T` is a needed fact, `Option<&T>` a fact it can do without, [`Made`]
-//! the outcomes of all artifact steps, [`&Templates`](Templates) how text is made, and [`&World`](World) the world:
+//! the outcomes of all other steps, [`&Templates`](Templates) how text is made, and [`&World`](World) the world:
 //! a stage without the last is pure. Nothing about a stage's inputs or output is repeated anywhere else.
 
 use crate::{templates::Templates, world::World};
@@ -16,8 +16,8 @@ pub enum Need {
     Required(&'static str),
     /// The fact of this type where there is one.
     Optional(&'static str),
-    /// The outcomes of every artifact step of the pipeline.
-    EveryArtifact,
+    /// The outcomes of every other step of the pipeline.
+    EveryStep,
 }
 
 /// Why a stage produced nothing.
@@ -59,7 +59,7 @@ pub enum Ended {
 pub struct Inputs<'a> {
     /// Outcomes by the event type the step emits. The session is among them.
     pub facts: BTreeMap<&'static str, Ended>,
-    /// Outcomes of the artifact steps in the order of the table, by step.
+    /// Outcomes of the other steps, where the stage needs all of them.
     pub made: Made,
     /// How text is made.
     pub templates: &'a Templates,
@@ -67,9 +67,20 @@ pub struct Inputs<'a> {
     pub world: &'a World,
 }
 
-/// How every artifact step of the pipeline ended, in the order of the table.
+/// How every other step of the pipeline ended, in the order of the table.
 #[derive(Debug, Clone, Default)]
-pub struct Made(pub Vec<(String, Ended)>);
+pub struct Made(pub Vec<MadeStep>);
+
+/// How one step ended.
+#[derive(Debug, Clone)]
+pub struct MadeStep {
+    /// The step.
+    pub step: String,
+    /// Whether it makes an artifact.
+    pub artifact: bool,
+    /// How it ended.
+    pub ended: Ended,
+}
 
 /// One parameter of a stage: what it needs, and how it is taken from the inputs.
 pub trait Parameter {
@@ -138,7 +149,7 @@ impl<T: Fact> Parameter for Option<&T> {
 }
 
 impl Parameter for &Made {
-    const NEED: Option<Need> = Some(Need::EveryArtifact);
+    const NEED: Option<Need> = Some(Need::EveryStep);
     type Owned = ();
     type Item<'a> = &'a Made;
 

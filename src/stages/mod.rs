@@ -6,7 +6,7 @@ pub mod life_aria;
 mod ready;
 pub mod trade;
 
-pub use graph::{Ended, Inputs, Made, Need, Row, Stop};
+pub use graph::{Ended, Inputs, Made, MadeStep, Need, Row, Stop};
 
 use flywheel_events::SessionType;
 use graph::stage;
@@ -44,5 +44,5 @@ pub fn pipelines() -> Vec<Pipeline> {
 }
 
 fn ready() -> Row {
-    stage("ready", "Ends the run when every artifact step has its outcome.", ready::ready)
+    stage("ready", "Ends the run when every other step has its outcome.", ready::ready)
 }

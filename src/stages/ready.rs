@@ -1,11 +1,11 @@
 //! `ready`: the end of a run.
 
-use super::graph::{Ended, Made, Stop};
+use super::graph::{Ended, Made, MadeStep, Stop};
 use flywheel_events::{
     ArtifactGenerated, ArtifactRef, FailureClass, Outcome, SessionCompleted, SessionReady, StepFailure, StepSkip,
 };
 
-/// Sums up how the artifact steps ended.
+/// Sums up how the other steps ended.
 pub fn ready(session: &SessionCompleted, made: &Made) -> Result<SessionReady, Stop> {
     let mut ready = SessionReady {
         session_id: session.session_id,
@@ -16,8 +16,9 @@ pub fn ready(session: &SessionCompleted, made: &Made) -> Result<SessionReady, St
         failures: vec![],
         skipped: vec![],
     };
-    for (step, ended) in &made.0 {
+    for MadeStep { step, artifact, ended } in &made.0 {
         match ended {
+            Ended::Completed(_) if !artifact => {}
             Ended::Completed(value) => match serde_json::from_value::<ArtifactGenerated>(value.clone()) {
                 Ok(artifact) => ready.artifacts.push(ArtifactRef {
                     artifact_type: artifact.artifact_type,

@@ -2,7 +2,7 @@
 
 use super::{EmbeddedLog, RECORD, head, record, writer::End};
 use crate::{
-    log::{Error, Head},
+    log::{Error, Head, Record},
     sqlite,
 };
 use chrono::Utc;
@@ -28,6 +28,15 @@ pub struct Line<'a> {
     /// The event, byte for byte.
     #[serde(borrow)]
     pub event: &'a RawValue,
+}
+
+impl Line<'_> {
+    /// A record as a line, without its line end.
+    pub fn text(record: &Record) -> String {
+        let event: &RawValue = serde_json::from_str(&record.event).expect("what is in the log was JSON when it went in");
+        let line = Line { position: record.position, key: record.key.clone(), chain: record.chain, event };
+        serde_json::to_string(&line).expect("a line is plain JSON")
+    }
 }
 
 impl EmbeddedLog {

@@ -1,0 +1,49 @@
+//! From a session file that was read to the fact that is appended: cleaned before the first durable write.
+
+use crate::{
+    intake::session::Accepted,
+    log::NewFact,
+    runner::SESSION_COMPLETED,
+    safety::{Cleaner, Finding, Scope},
+    world::Origin,
+};
+use flywheel_events::{Fact as _, Key, SessionCompleted};
+use serde_json::Value;
+use std::path::PathBuf;
+
+/// The fact of a session, and what was taken out of it.
+pub fn fact(accepted: &Accepted, cleaner: &Cleaner) -> (NewFact, Vec<Finding>) {
+    let session = &accepted.session;
+    let mut data = serde_json::to_value(session).expect("a session is plain JSON");
+    let findings = cleaner.clean_json(&mut data, &Scope::of_session(&accepted.value));
+    let key = Key::session(SESSION_COMPLETED, session.session_id, 1);
+    let source = format!("/agents/{}", session.agent_id);
+    (NewFact::of_value(key, SessionCompleted::TYPE, source, &data).about(session.session_id), findings)
+}
+
+/// Where the session came from on this machine, before cleaning.
+pub fn origin(accepted: &Accepted, folder: PathBuf) -> Origin {
+    let source = &accepted.session.source_data;
+    Origin {
+        folder,
+        repo_path: source.repo_path.clone(),
+        screenshots: source.screenshots.iter().map(|screenshot| screenshot.path().to_owned()).collect(),
+    }
+}
+
+/// What was taken out of a fact's data, for whoever wrote it.
+pub fn describe(findings: &[Finding]) -> Vec<String> {
+    let line = |finding: &Finding| {
+        let times = if finding.count == 1 { String::new() } else { format!(" ({} times)", finding.count) };
+        format!("{}: {} removed{times} before it was stored", finding.location, finding.kind)
+    };
+    findings.iter().map(line).collect()
+}
+
+/// Cleans what a look at the world brought, and says so among its warnings, where it has some.
+pub fn clean_world(data: &mut Value, cleaner: &Cleaner) {
+    let findings = cleaner.clean_json(data, &Scope::default());
+    if let Some(Value::Array(warnings)) = data.get_mut("warnings") {
+        warnings.extend(describe(&findings).into_iter().map(Value::String));
+    }
+}

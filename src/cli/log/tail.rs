@@ -1,0 +1,45 @@
+//! `flywheel log tail`.
+
+use super::{Context, Exit, open, readable, wait};
+use crate::log::{Error, Line, Log as _, Record};
+
+/// How many, and whether to stay.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:\n  flywheel log tail\n  flywheel log tail -n 3 --follow\n  flywheel log tail --json | jq .key")]
+pub struct Args {
+    /// How many of the last facts.
+    #[arg(short = 'n', long, default_value_t = 20)]
+    lines: u64,
+    /// Go on with those that come.
+    #[arg(short, long)]
+    follow: bool,
+}
+
+/// Most facts read at once.
+const READ_MAX: usize = 256;
+
+/// Runs the command.
+pub fn run(args: &Args, context: &Context) -> anyhow::Result<Exit> {
+    let log = open(context)?;
+    wait(async {
+        let mut after = log.head().await?.position.saturating_sub(args.lines);
+        loop {
+            let records = log.read(after, READ_MAX).await?;
+            records.iter().for_each(|record| print(record, context));
+            match records.last() {
+                Some(last) => after = last.position,
+                None if args.follow => log.grown(after).await?,
+                None => return Ok::<_, Error>(()),
+            }
+        }
+    })??;
+    Ok(Exit::Done)
+}
+
+fn print(record: &Record, context: &Context) {
+    if context.console.json {
+        context.console.line(Line::text(record));
+    } else {
+        context.console.line(readable(record));
+    }
+}

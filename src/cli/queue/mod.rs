@@ -1,0 +1,26 @@
+//! `flywheel queue`: what waits to be published.
+
+mod add;
+
+use super::{Context, Exit};
+
+/// `queue` and its commands.
+#[derive(Debug, clap::Args)]
+#[command(arg_required_else_help = true)]
+pub struct Args {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum Command {
+    /// Queue a file as an artifact of its own.
+    Add(add::Args),
+}
+
+/// Runs the command.
+pub fn run(args: Args, context: &Context) -> anyhow::Result<Exit> {
+    match args.command {
+        Command::Add(args) => add::run(&args, context),
+    }
+}

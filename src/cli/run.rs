@@ -1,0 +1,267 @@
+//! `flywheel run`: the main job.
+#![expect(clippy::disallowed_methods, reason = "reads the files it was given")]
+
+mod report;
+
+use super::{Context, Exit, Mistake};
+use crate::{
+    accept, drive,
+    intake::{
+        document::Document,
+        report::Report,
+        session::{self as intake, Accepted},
+    },
+    local::Local,
+    log::{Appended, EmbeddedLog, Log as _},
+    output,
+    runner::Tools,
+    safety::{self, Cleaner},
+    templates::Templates,
+    world::World,
+};
+use flywheel_events::{SessionId, SessionType};
+use report::{SessionReport, Status};
+use std::{
+    collections::{HashMap, HashSet},
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
+
+/// Which files, and where to.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Each file stands alone. The same session again is a duplicate: missing files are written again, nothing else happens.\n\nExit codes: 0 ready or duplicate, 1 partial, failed or conflict, 2 rejected.\n\nExamples:\n  flywheel run session.json\n  flywheel run sessions/*.json --out public --json\n  flywheel run session.json --repo-root ~/code --pipeline build")]
+pub struct Args {
+    /// Session files (work_session.json).
+    #[arg(required = true, value_name = "FILE")]
+    files: Vec<PathBuf>,
+    /// Write artifacts to DIR/<session_id>/<file>. Default: `artifacts` inside the data folder.
+    #[arg(long, value_name = "DIR", env = "FLYWHEEL_OUT")]
+    out: Option<PathBuf>,
+    /// Refuse sessions of another type.
+    #[arg(long, value_name = "P", value_parser = parse_pipeline)]
+    pipeline: Option<SessionType>,
+    /// Leave the session files as they are.
+    #[arg(long)]
+    no_update: bool,
+    /// Repositories under this folder may be scanned (again for more). Default: the current folder and below.
+    #[arg(long, value_name = "DIR", num_args = 1..)]
+    repo_root: Vec<PathBuf>,
+    /// A folder with templates that replace the built-in ones of the same name.
+    #[arg(long, value_name = "DIR", env = "FLYWHEEL_TEMPLATES")]
+    templates: Option<PathBuf>,
+}
+
+fn parse_pipeline(text: &str) -> Result<SessionType, String> {
+    let found = SessionType::ALL.into_iter().find(|pipeline| pipeline.as_str() == text.replace('-', "_"));
+    found.ok_or_else(|| "expected build, trade or life_aria".to_owned())
+}
+
+/// A file on its way through.
+struct Job {
+    file: PathBuf,
+    read: Result<Accepted, Box<Report>>,
+    appended: Option<Appended>,
+    /// Its session had ended, or stands in another file of this call.
+    ended_before: bool,
+    warnings: Vec<String>,
+}
+
+/// Runs the command.
+pub fn run(args: Args, context: &Context) -> anyhow::Result<Exit> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_time().build()?;
+    runtime.block_on(run_all(args, context))
+}
+
+async fn run_all(args: Args, context: &Context) -> anyhow::Result<Exit> {
+    let settings = &context.settings;
+    let templates = Templates::load(args.templates.as_deref().or(settings.templates.as_deref()))
+        .map_err(|error| Mistake::new(format!("{error:#}"), "correct the template folder, or leave it out"))?;
+    let out = args.out.clone().or_else(|| settings.out.clone()).unwrap_or_else(|| settings.data.join("artifacts"));
+    let out = std::path::absolute(out)?;
+    let mut jobs: Vec<Job> = args.files.iter().map(|file| read(file, args.pipeline)).collect();
+    // A call that has nothing but refused files leaves no trace.
+    if jobs.iter().any(|job| job.read.is_ok()) {
+        let local = Local::open(&settings.data)?;
+        let log = EmbeddedLog::open(&settings.data, &local)?;
+        let cleaner = Arc::new(Cleaner::new(own_context()));
+        let after = log.head().await?.position;
+        accept_all(&mut jobs, &log, &local, &cleaner).await?;
+        let world = World {
+            origins: Box::new({
+                let local = local.clone();
+                move |session| local.origin(session)
+            }),
+            roots: roots(&args.repo_root, context)?,
+            git_timeout: Duration::from_secs(settings.git_timeout_seconds),
+            cleaner,
+        };
+        drive_all(&jobs, &log, Arc::new(Tools { templates, world }), after, context).await?;
+        return finish(jobs, Some((&log, &local)), &out, &args, context).await;
+    }
+    finish(jobs, None, &out, &args, context).await
+}
+
+fn read(file: &Path, pipeline: Option<SessionType>) -> Job {
+    let name = file.display().to_string();
+    let read = std::fs::read(file)
+        .map_err(|error| {
+            let hint = "give the path of a session file; `flywheel session new` makes one";
+            Box::new(Report::unreadable(&name, "unreadable_file", &format!("the file cannot be read: {error}"), hint))
+        })
+        .and_then(|bytes| intake::read(&name, &bytes, pipeline));
+    let warnings = read.as_ref().map_or(vec![], |accepted| accepted.warnings.iter().map(report::warning).collect());
+    Job { file: file.to_owned(), read, appended: None, ended_before: false, warnings }
+}
+
+/// Appends every session that was read, in the order of the files.
+async fn accept_all(jobs: &mut [Job], log: &EmbeddedLog, local: &Local, cleaner: &Cleaner) -> anyhow::Result<()> {
+    let mut facts = vec![];
+    for job in jobs.iter_mut() {
+        let Ok(accepted) = &job.read else { continue };
+        let (fact, findings) = accept::fact(accepted, cleaner);
+        job.warnings.extend(accept::describe(&findings));
+        // Before the fact, so that no stage can look for it too early; a session that is known keeps its own until its
+        // fact has proved to be the same.
+        let origin = accept::origin(accepted, folder_of(&job.file)?);
+        local.remember_origin(accepted.session.session_id, Some(&job.file), &origin, true)?;
+        facts.push(fact);
+    }
+    let mut outcomes = log.append(facts).await?.into_iter();
+    let mut here = HashSet::new();
+    for job in jobs.iter_mut() {
+        let Ok(accepted) = &job.read else { continue };
+        let (id, session_type) = (accepted.session.session_id, accepted.session.session_type);
+        let outcome = outcomes.next().expect("one outcome a fact");
+        job.appended = Some(outcome);
+        if let Appended::Duplicate(_) = outcome {
+            let origin = accept::origin(accepted, folder_of(&job.file)?);
+            local.remember_origin(id, Some(&job.file), &origin, false)?;
+            let run = drive::newest_run(log, id).await?;
+            job.ended_before = here.contains(&id) || drive::has_ended(log, id, session_type, run).await?;
+        }
+        here.insert(id);
+    }
+    Ok(())
+}
+
+async fn drive_all(
+    jobs: &[Job],
+    log: &EmbeddedLog,
+    tools: Arc<Tools>,
+    head: u64,
+    context: &Context,
+) -> anyhow::Result<()> {
+    let mut open: HashMap<SessionId, u64> = HashMap::new();
+    for job in jobs.iter().filter(|job| !job.ended_before) {
+        if let (Ok(accepted), Some(Appended::Appended(position) | Appended::Duplicate(position))) = (&job.read, job.appended) {
+            open.insert(accepted.session.session_id, position);
+        }
+    }
+    let Some(first) = open.values().min() else { return Ok(()) };
+    let after = head.min(first - 1);
+    let progress = context.console.progress(open.len() as u64, "sessions");
+    drive::drive(log, &tools, open.into_keys().collect(), after, |_| progress.inc(1)).await?;
+    progress.finish_and_clear();
+    Ok(())
+}
+
+/// Writes the files, updates the session files, and reports.
+async fn finish(
+    jobs: Vec<Job>,
+    open: Option<(&EmbeddedLog, &Local)>,
+    out: &Path,
+    args: &Args,
+    context: &Context,
+) -> anyhow::Result<Exit> {
+    let mut reports = Vec::with_capacity(jobs.len());
+    for job in jobs {
+        let report = match (&job.read, job.appended, open) {
+            (Ok(accepted), Some(outcome), Some((log, local))) => {
+                finish_one(&job, accepted, outcome, log, local, out, args).await?
+            }
+            (Err(refused), ..) => SessionReport::rejected(&job.file, refused),
+            _ => unreachable!("what was read was appended to an open log"),
+        };
+        reports.push(report);
+    }
+    report::print(&reports, context.console);
+    Ok(reports.iter().map(|report| report.status.exit()).max().unwrap_or(Exit::Done))
+}
+
+async fn finish_one(
+    job: &Job,
+    accepted: &Accepted,
+    outcome: Appended,
+    log: &EmbeddedLog,
+    local: &Local,
+    out: &Path,
+    args: &Args,
+) -> anyhow::Result<SessionReport> {
+    let (id, session_type) = (accepted.session.session_id, accepted.session.session_type);
+    let mut report = SessionReport::of(&job.file, id, session_type, job.warnings.clone());
+    if let Appended::Conflict(position) = outcome {
+        report.conflict(position);
+        return Ok(report);
+    }
+    let run = drive::newest_run(log, id).await?;
+    let view = drive::view(log, id, session_type, run).await?;
+    report.fill(&view, job.ended_before);
+    local.remember_place(id, out)?;
+    for artifact in view.artifacts() {
+        match output::write(artifact, out, job.ended_before) {
+            Ok(written) => report.written(artifact, &written),
+            Err(error) => report.not_written(artifact, &error),
+        }
+    }
+    if !args.no_update {
+        let (artifacts, status) = output::entries(&view, session_type, out);
+        if let Err(error) = update(&job.file, &accepted.document, &artifacts, &status) {
+            report.not_updated(&error);
+        }
+    }
+    report.settle();
+    Ok(report)
+}
+
+fn update(
+    file: &Path,
+    document: &Document,
+    artifacts: &serde_json::Map<String, serde_json::Value>,
+    status: &[(&'static str, &'static str)],
+) -> anyhow::Result<()> {
+    output::update_session_file(file, document, artifacts, status)
+}
+
+fn folder_of(file: &Path) -> anyhow::Result<PathBuf> {
+    let file = std::path::absolute(file)?;
+    Ok(file.parent().unwrap_or(Path::new("/")).to_owned())
+}
+
+/// The folders under which the world may be read, canonical; those that are not there are left out.
+fn roots(given: &[PathBuf], context: &Context) -> anyhow::Result<Vec<PathBuf>> {
+    let current = [std::env::current_dir()?];
+    let roots = match (given, context.settings.repo_roots.as_deref()) {
+        ([], None) => &current[..],
+        ([], Some(configured)) => configured,
+        (given, _) => given,
+    };
+    let mut canonical = vec![];
+    for root in roots {
+        match root.canonicalize() {
+            Ok(root) => canonical.push(root),
+            Err(error) => context.console.note(format_args!("warning: the root {} is left out: {error}", root.display())),
+        }
+    }
+    Ok(canonical)
+}
+
+/// What the process knows of itself and must never write down.
+fn own_context() -> safety::Context {
+    const SECRET_WORDS: [&str; 6] = ["TOKEN", "SECRET", "PASSWORD", "PASSWD", "API_KEY", "CREDENTIAL"];
+    let held_secrets = std::env::vars_os()
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+        .filter(|(name, _)| SECRET_WORDS.iter().any(|word| name.to_uppercase().contains(word)))
+        .collect();
+    safety::Context { home: std::env::var("HOME").ok(), held_secrets }
+}

@@ -1,0 +1,218 @@
+//! What a run reports, for people and for programs.
+
+use crate::{
+    cli::{Console, Exit},
+    intake::report::{Problem, Report},
+    output::Written,
+};
+use flywheel_events::{ArtifactGenerated, ArtifactType, Digest, Outcome, SessionId, SessionType};
+use flywheel_projections::SessionView;
+use serde::Serialize;
+use serde_json::json;
+use std::path::{Path, PathBuf};
+
+/// How a file came out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Status {
+    Ready,
+    Partial,
+    Failed,
+    Duplicate,
+    Conflict,
+    Rejected,
+}
+
+impl Status {
+    pub(super) fn exit(self) -> Exit {
+        match self {
+            Self::Ready | Self::Duplicate => Exit::Done,
+            Self::Partial | Self::Failed | Self::Conflict => Exit::Failed,
+            Self::Rejected => Exit::Wrong,
+        }
+    }
+
+    fn word(self) -> &'static str {
+        match self {
+            Self::Ready => "ready",
+            Self::Partial => "partial",
+            Self::Failed => "failed",
+            Self::Duplicate => "duplicate",
+            Self::Conflict => "conflict",
+            Self::Rejected => "rejected",
+        }
+    }
+}
+
+#[derive(Debug, Serialize)]
+struct WrittenArtifact {
+    #[serde(rename = "type")]
+    artifact_type: ArtifactType,
+    path: PathBuf,
+    sha256: Digest,
+}
+
+#[derive(Debug, Serialize)]
+struct Failure {
+    step: String,
+    error: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    hint: Option<String>,
+}
+
+/// How one file came out.
+#[derive(Debug, Serialize)]
+pub(super) struct SessionReport {
+    file: PathBuf,
+    session_id: Option<SessionId>,
+    session_type: Option<SessionType>,
+    pub(super) status: Status,
+    artifacts: Vec<WrittenArtifact>,
+    failures: Vec<Failure>,
+    skipped: Vec<Skip>,
+    warnings: Vec<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    report: Option<serde_json::Value>,
+    #[serde(skip)]
+    rendered: Option<Box<Report>>,
+}
+
+#[derive(Debug, Serialize)]
+struct Skip {
+    step: String,
+    reason: String,
+}
+
+impl SessionReport {
+    pub(super) fn of(file: &Path, id: SessionId, session_type: SessionType, warnings: Vec<String>) -> Self {
+        Self {
+            file: file.to_owned(),
+            session_id: Some(id),
+            session_type: Some(session_type),
+            status: Status::Ready,
+            artifacts: vec![],
+            failures: vec![],
+            skipped: vec![],
+            warnings,
+            report: None,
+            rendered: None,
+        }
+    }
+
+    pub(super) fn rejected(file: &Path, report: &Report) -> Self {
+        Self {
+            file: file.to_owned(),
+            session_id: None,
+            session_type: None,
+            status: Status::Rejected,
+            artifacts: vec![],
+            failures: vec![Failure { step: "intake".into(), error: report.reason(), hint: None }],
+            skipped: vec![],
+            warnings: vec![],
+            report: Some(report.json()),
+            rendered: Some(Box::new(report.clone())),
+        }
+    }
+
+    pub(super) fn conflict(&mut self, position: u64) {
+        self.status = Status::Conflict;
+        self.failures.push(Failure {
+            step: "session-completed".into(),
+            error: format!("a session with this id and other content is in the log, at position {position}; nothing was changed"),
+            hint: Some(format!("see it with `flywheel log show {position}`; a new session needs an id of its own")),
+        });
+    }
+
+    pub(super) fn fill(&mut self, view: &SessionView, ended_before: bool) {
+        self.status = match view.ready().map(|ready| ready.outcome) {
+            _ if ended_before => Status::Duplicate,
+            Some(Outcome::Ready) => Status::Ready,
+            Some(Outcome::Partial) => Status::Partial,
+            Some(Outcome::Failed) | None => Status::Failed,
+        };
+        self.failures.extend(view.failures().map(|failed| Failure {
+            step: failed.step.clone(),
+            error: failed.message.clone(),
+            hint: failed.hint.clone(),
+        }));
+        self.skipped
+            .extend(view.skipped().map(|skip| Skip { step: skip.step.clone(), reason: skip.reason.clone() }));
+    }
+
+    pub(super) fn written(&mut self, artifact: &ArtifactGenerated, written: &Written) {
+        if written.differs {
+            self.warnings.push(format!("{} is not what the log has, and was left as it is", written.path.display()));
+        }
+        self.artifacts.push(WrittenArtifact {
+            artifact_type: artifact.artifact_type,
+            path: written.path.clone(),
+            sha256: artifact.sha256,
+        });
+    }
+
+    pub(super) fn not_written(&mut self, artifact: &ArtifactGenerated, error: &anyhow::Error) {
+        self.failures.push(Failure {
+            step: format!("write-{}", artifact.artifact_type.as_str()),
+            error: format!("{error:#}"),
+            hint: Some("it is in the log: make room or change --out, then run the same file again".into()),
+        });
+    }
+
+    pub(super) fn not_updated(&mut self, error: &anyhow::Error) {
+        self.failures.push(Failure {
+            step: "update-session_file".into(),
+            error: format!("{error:#}"),
+            hint: Some("run the same file again, or with --no-update".into()),
+        });
+    }
+
+    /// What could not be written counts, although the log has it.
+    pub(super) fn settle(&mut self) {
+        let unwritten = self.failures.iter().any(|failure| failure.step.starts_with("write-") || failure.step.starts_with("update-"));
+        if unwritten && matches!(self.status, Status::Ready | Status::Duplicate) {
+            self.status = if self.artifacts.is_empty() { Status::Failed } else { Status::Partial };
+        }
+    }
+}
+
+/// A warning of the intake as one line.
+pub(super) fn warning(problem: &Problem) -> String {
+    let place = problem.pointer.trim_start_matches('/').replace('/', ".");
+    format!("{place}: {}", problem.message)
+}
+
+/// Prints the reports: results on stdout, what is wrong on stderr.
+pub(super) fn print(reports: &[SessionReport], console: Console) {
+    if console.json {
+        console.document(&json!({ "sessions": reports }));
+        return;
+    }
+    for report in reports {
+        if let Some(rejected) = &report.rendered {
+            console.note(rejected.render(console.interactive));
+        }
+        let id = report.session_id.map_or_else(|| "-".to_owned(), |id| id.to_string());
+        console.line(format_args!("{:<10} {id}  {}", report.status.word(), report.file.display()));
+        for artifact in &report.artifacts {
+            console.line(format_args!("  {:<14} {}", artifact.artifact_type.as_str(), artifact.path.display()));
+        }
+        for skip in &report.skipped {
+            console.line(format_args!("  {:<14} nothing to do: {}", short(&skip.step), skip.reason));
+        }
+        for warning in &report.warnings {
+            console.note(format_args!("warning: {}: {warning}", report.file.display()));
+        }
+        if report.rendered.is_none() {
+            for failure in &report.failures {
+                console.note(format_args!("failed: {}: {}", failure.step, failure.error));
+                if let Some(hint) = &failure.hint {
+                    console.note(format_args!("  hint: {hint}"));
+                }
+            }
+        }
+    }
+}
+
+fn short(step: &str) -> &str {
+    step.split_once('-').map_or(step, |(_, name)| name)
+}

@@ -1,0 +1,85 @@
+//! Settings: defaults, then `flywheel.toml`, then the environment, then the command line.
+//!
+//! Every key stands once, here, with its documentation; the program's own documentation of them is made from it.
+#![expect(clippy::disallowed_methods, reason = "settings are read where the program starts")]
+
+use confique::Config as _;
+use serde::Serialize;
+use std::path::{Path, PathBuf};
+
+/// The settings in force.
+#[derive(Debug, Clone, Serialize, confique::Config)]
+pub struct Settings {
+    /// The folder that holds the log and what is rebuilt from it.
+    #[config(env = "FLYWHEEL_DATA", default = ".flywheel")]
+    pub data: PathBuf,
+
+    /// Where artifacts are written, a folder a session. Default: `artifacts` inside the data folder.
+    #[config(env = "FLYWHEEL_OUT")]
+    pub out: Option<PathBuf>,
+
+    /// The folders under which repositories may be scanned, and screenshots read beside the session file's own folder.
+    /// In the environment they are separated like PATH. Default: the current folder and below.
+    #[config(env = "FLYWHEEL_REPO_ROOTS", parse_env = parse_path_list)]
+    pub repo_roots: Option<Vec<PathBuf>>,
+
+    /// A folder with templates that replace the built-in ones of the same name.
+    #[config(env = "FLYWHEEL_TEMPLATES")]
+    pub templates: Option<PathBuf>,
+
+    /// How long one call of git may take, in seconds.
+    #[config(env = "FLYWHEEL_GIT_TIMEOUT_SECONDS", default = 30, validate(*git_timeout_seconds > 0, "must be at least 1"))]
+    pub git_timeout_seconds: u64,
+}
+
+fn parse_path_list(text: &str) -> Result<Vec<PathBuf>, std::convert::Infallible> {
+    Ok(std::env::split_paths(text).filter(|path| !path.as_os_str().is_empty()).collect())
+}
+
+/// A configuration that cannot be used.
+#[derive(Debug, thiserror::Error)]
+#[error("{message}")]
+pub struct Error {
+    /// What is wrong, and where.
+    pub message: String,
+    /// What to do.
+    pub hint: String,
+}
+
+/// Loads the settings: `file` must exist; without it `flywheel.toml` of the current folder is read where there is one.
+///
+/// # Errors
+/// When the file cannot be read, is no TOML, or has a key that does not exist or a value of the wrong type.
+pub fn load(file: Option<&Path>) -> Result<Settings, Error> {
+    let path = file.unwrap_or(Path::new("flywheel.toml"));
+    let mut builder = Settings::builder().env();
+    if file.is_some() || path.exists() {
+        check_keys(path)?;
+        builder = builder.file(path);
+    }
+    builder.load().map_err(|error| Error {
+        message: error.to_string().trim_end().to_owned(),
+        hint: "`flywheel config template` prints every key with its documentation".into(),
+    })
+}
+
+/// Refuses keys that do not exist, which would otherwise be ignored in silence.
+fn check_keys(path: &Path) -> Result<(), Error> {
+    let wrong = |what: String, hint: &str| Error { message: format!("{}: {what}", path.display()), hint: hint.into() };
+    let text = std::fs::read_to_string(path)
+        .map_err(|error| wrong(format!("cannot be read: {error}"), "give a file that exists with --config"))?;
+    let table: toml::Table = text
+        .parse()
+        .map_err(|error| wrong(format!("not TOML: {error}"), "`flywheel config template` prints one to start from"))?;
+    let known: Vec<&str> = Settings::META.fields.iter().map(|field| field.name).collect();
+    for key in table.keys().filter(|key| !known.contains(&key.as_str())) {
+        let near = known.iter().max_by_key(|name| (strsim::jaro_winkler(name, key) * 1000.0) as u32).expect("some key");
+        return Err(wrong(format!("there is no key `{key}`"), &format!("did you mean `{near}`?")));
+    }
+    Ok(())
+}
+
+/// The documentation of every key, as a `flywheel.toml` to start from.
+pub fn template() -> String {
+    confique::toml::template::<Settings>(confique::toml::FormatOptions::default())
+}

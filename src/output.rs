@@ -1,0 +1,84 @@
+//! Files on disk: derived from the log, written whole or not at all, written again when missing.
+#![expect(clippy::disallowed_methods, reason = "looks at the files it has written before")]
+
+use crate::{
+    files,
+    intake::{document::Document, update},
+};
+use flywheel_events::{ArtifactGenerated, Digest, Outcome, SessionType};
+use flywheel_projections::SessionView;
+use serde_json::{Map, Value, json};
+use std::path::{Path, PathBuf};
+
+/// What writing one artifact came to.
+#[derive(Debug)]
+pub struct Written {
+    /// Where it is, absolute.
+    pub path: PathBuf,
+    /// A file of that name was there with other content, and was left as it is.
+    pub differs: bool,
+}
+
+/// Writes an artifact to `<folder>/<session_id>/<file>`. A file that is there already is left alone where `keep`.
+///
+/// # Errors
+/// When the file cannot be written.
+pub fn write(artifact: &ArtifactGenerated, folder: &Path, keep: bool) -> anyhow::Result<Written> {
+    let path = folder.join(&artifact.path);
+    let found = std::fs::read(&path).ok().map(|bytes| Digest::of(&bytes));
+    let same = found == Some(artifact.sha256);
+    if !same && (found.is_none() || !keep) {
+        files::write_atomically(&path, artifact.content.as_bytes())?;
+    }
+    Ok(Written { differs: keep && found.is_some() && !same, path })
+}
+
+/// The entries that a run leaves in its session file: `artifacts`, and the pipelines' states.
+pub fn entries(view: &SessionView, session_type: SessionType, folder: &Path) -> (Map<String, Value>, Vec<(&'static str, &'static str)>) {
+    let mut artifacts = Map::new();
+    for artifact in view.artifacts() {
+        let path = folder.join(&artifact.path);
+        let entry = json!({ "generated": true, "path": path.to_string_lossy(), "status": "ready" });
+        artifacts.insert(artifact.artifact_type.as_str().to_owned(), entry);
+    }
+    for (step, status) in view
+        .failures()
+        .map(|failed| (&failed.step, "failed"))
+        .chain(view.skipped().map(|skipped| (&skipped.step, "not_applicable")))
+    {
+        if let Some(artifact_type) = crate::stages::artifact_of_step(step) {
+            let entry = json!({ "generated": false, "path": null, "status": status });
+            artifacts.insert(artifact_type.as_str().to_owned(), entry);
+        }
+    }
+    let own = match view.ready().map(|ready| ready.outcome) {
+        None => "pending",
+        Some(Outcome::Ready) => "complete",
+        Some(Outcome::Partial) => "partial",
+        Some(Outcome::Failed) => "failed",
+    };
+    let status = SessionType::ALL
+        .iter()
+        .map(|pipeline| (pipeline.status_key(), if *pipeline == session_type { own } else { "not_applicable" }))
+        .collect();
+    (artifacts, status)
+}
+
+/// Updates a session file in place: its `artifacts` and `pipeline_status`, nothing else.
+///
+/// # Errors
+/// When the file was changed since it was read, or cannot be written.
+pub fn update_session_file(
+    path: &Path,
+    document: &Document,
+    artifacts: &Map<String, Value>,
+    status: &[(&'static str, &'static str)],
+) -> anyhow::Result<()> {
+    let now = std::fs::read(path)?;
+    let updated = update::update(document, artifacts, status);
+    if now == updated {
+        return Ok(());
+    }
+    anyhow::ensure!(now == document.bytes(), "{} was changed while it was worked on, so it was not updated", path.display());
+    files::write_atomically(path, &updated)
+}
