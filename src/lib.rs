@@ -5,6 +5,8 @@
 //! `stages` (the table and its plain functions), and the libraries the stages stand on.
 
 pub mod cli;
+pub mod files;
+pub mod intake;
 pub mod markdown;
 pub mod post;
 pub mod stages;
