@@ -72,8 +72,8 @@ fn check_keys(path: &Path) -> Result<(), Error> {
         .parse()
         .map_err(|error| wrong(format!("not TOML: {error}"), "`flywheel config template` prints one to start from"))?;
     let known: Vec<&str> = Settings::META.fields.iter().map(|field| field.name).collect();
-    for key in table.keys().filter(|key| !known.contains(&key.as_str())) {
-        let near = known.iter().max_by_key(|name| (strsim::jaro_winkler(name, key) * 1000.0) as u32).expect("some key");
+    if let Some(key) = table.keys().find(|key| !known.contains(&key.as_str())) {
+        let near = known.iter().min_by_key(|name| strsim::damerau_levenshtein(name, key)).expect("there are keys");
         return Err(wrong(format!("there is no key `{key}`"), &format!("did you mean `{near}`?")));
     }
     Ok(())

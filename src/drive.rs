@@ -83,8 +83,14 @@ pub async fn newest_run<L: Log>(log: &L, session: SessionId) -> Result<u32, Erro
 ///
 /// # Errors
 /// When the log fails.
-pub async fn has_ended<L: Log>(log: &L, session: SessionId, session_type: SessionType, run: u32) -> Result<bool, Error> {
-    let (_, step) = ready_steps().into_iter().find(|(of, _)| *of == session_type).expect("a test checks every pipeline ends");
+pub async fn has_ended<L: Log>(
+    log: &L,
+    session: SessionId,
+    session_type: SessionType,
+    run: u32,
+) -> Result<bool, Error> {
+    let (_, step) =
+        ready_steps().into_iter().find(|(of, _)| *of == session_type).expect("a test checks every pipeline ends");
     Ok(log.get(&Key::session(step, session, run)).await?.is_some())
 }
 
@@ -92,10 +98,16 @@ pub async fn has_ended<L: Log>(log: &L, session: SessionId, session_type: Sessio
 ///
 /// # Errors
 /// When the log fails, or a fact of it does not read.
-pub async fn view<L: Log>(log: &L, session: SessionId, session_type: SessionType, run: u32) -> Result<SessionView, Error> {
+pub async fn view<L: Log>(
+    log: &L,
+    session: SessionId,
+    session_type: SessionType,
+    run: u32,
+) -> Result<SessionView, Error> {
     let mut view = SessionView::default();
     let pipelines = pipelines();
-    let pipeline = pipelines.iter().find(|pipeline| pipeline.session_type == session_type).expect("every type has a pipeline");
+    let pipeline =
+        pipelines.iter().find(|pipeline| pipeline.session_type == session_type).expect("every type has a pipeline");
     for row in &pipeline.stages {
         for run in 1..=run {
             let key = Key::session(step_of(pipeline, row), session, run);

@@ -4,14 +4,20 @@
 //! (cleaning it), `log` (the one write primitive and its backends), `runner` (deliver, run, append, acknowledge),
 //! `stages` (the table and its plain functions), and the libraries the stages stand on.
 
+pub mod accept;
 pub mod cli;
 pub mod config;
+pub mod drive;
+pub mod files;
+pub mod intake;
 pub mod local;
 pub mod log;
 pub mod markdown;
+pub mod output;
 pub mod post;
 pub mod queue;
 pub mod runner;
+pub mod safety;
 mod sqlite;
 pub mod stages;
 pub mod templates;

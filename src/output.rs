@@ -34,7 +34,11 @@ pub fn write(artifact: &ArtifactGenerated, folder: &Path, keep: bool) -> anyhow:
 }
 
 /// The entries that a run leaves in its session file: `artifacts`, and the pipelines' states.
-pub fn entries(view: &SessionView, session_type: SessionType, folder: &Path) -> (Map<String, Value>, Vec<(&'static str, &'static str)>) {
+pub fn entries(
+    view: &SessionView,
+    session_type: SessionType,
+    folder: &Path,
+) -> (Map<String, Value>, Vec<(&'static str, &'static str)>) {
     let mut artifacts = Map::new();
     for artifact in view.artifacts() {
         let path = folder.join(&artifact.path);
@@ -79,6 +83,10 @@ pub fn update_session_file(
     if now == updated {
         return Ok(());
     }
-    anyhow::ensure!(now == document.bytes(), "{} was changed while it was worked on, so it was not updated", path.display());
+    anyhow::ensure!(
+        now == document.source.text().as_bytes(),
+        "{} was changed while it was worked on, so it was not updated",
+        path.display()
+    );
     files::write_atomically(path, &updated)
 }

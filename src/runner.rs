@@ -9,7 +9,8 @@ mod step;
 
 use crate::{
     log::{Consumer, Delivery, Error, Log, Scope, Subscription},
-    stages::{self, Inputs},
+    safety::Cleaner,
+    stages,
     templates::Templates,
     world::World,
 };
@@ -35,6 +36,8 @@ pub struct Tools {
     pub templates: Templates,
     /// The world.
     pub world: World,
+    /// Cleans what was seen of the world, before it is stored.
+    pub cleaner: Cleaner,
 }
 
 /// Works on every stage of every pipeline until the future is dropped.
@@ -82,9 +85,7 @@ async fn handle<L: Log>(
 ) -> Result<Handled, Error> {
     let Some(call) = step::prepare(log, stage, delivery).await? else { return Ok(Handled::Done) };
     let (stage, tools) = (stage.clone(), tools.clone());
-    let verdict = tokio::task::spawn_blocking(move || {
-        stage.run(call, |facts, made| Inputs { facts, made, templates: &tools.templates, world: &tools.world })
-    });
+    let verdict = tokio::task::spawn_blocking(move || stage.run(call, &tools));
     match verdict.await {
         Ok(Verdict::Ended(facts)) => log.append(facts).await.map(|_| Handled::Done),
         Ok(Verdict::Again(why)) => {

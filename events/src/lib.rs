@@ -14,6 +14,7 @@ pub mod fact;
 pub mod id;
 pub mod key;
 pub mod stamp;
+pub mod work_session;
 
 mod events;
 

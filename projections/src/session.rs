@@ -1,9 +1,7 @@
 //! One session: how its steps ended and what they made. What `flywheel run` reports.
 
 use crate::{Error, Recorded};
-use flywheel_events::{
-    ArtifactGenerated, Fact as _, Kind, SessionReady, Step, StepFailed, StepSkipped,
-};
+use flywheel_events::{ArtifactGenerated, Fact as _, Kind, SessionReady, Step, StepFailed, StepSkipped};
 use std::collections::BTreeMap;
 
 /// What the facts of one session come to, the newest run of each step.
@@ -47,10 +45,14 @@ impl SessionView {
 
     /// What was made, in the order of the artifact types.
     pub fn artifacts(&self) -> Vec<&ArtifactGenerated> {
-        let mut made: Vec<_> = self.steps.values().filter_map(|(_, state)| match state {
-            State::Made(artifact) => Some(&**artifact),
-            _ => None,
-        }).collect();
+        let mut made: Vec<_> = self
+            .steps
+            .values()
+            .filter_map(|(_, state)| match state {
+                State::Made(artifact) => Some(&**artifact),
+                _ => None,
+            })
+            .collect();
         made.sort_by_key(|artifact| artifact.artifact_type);
         made
     }

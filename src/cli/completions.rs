@@ -5,7 +5,9 @@ use clap::CommandFactory as _;
 
 /// For which shell.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Examples:\n  flywheel completions bash > ~/.local/share/bash-completion/completions/flywheel\n  flywheel completions zsh > ~/.zfunc/_flywheel")]
+#[command(
+    after_help = "Examples:\n  flywheel completions bash > ~/.local/share/bash-completion/completions/flywheel\n  flywheel completions zsh > ~/.zfunc/_flywheel"
+)]
 pub struct Args {
     /// The shell.
     shell: clap_complete::Shell,

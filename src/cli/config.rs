@@ -16,7 +16,9 @@ enum Command {
     #[command(after_help = "Examples:\n  flywheel config template > flywheel.toml")]
     Template,
     /// Print the settings in force.
-    #[command(after_help = "Examples:\n  flywheel config show\n  FLYWHEEL_DATA=/srv/flywheel flywheel config show --json")]
+    #[command(
+        after_help = "Examples:\n  flywheel config show\n  FLYWHEEL_DATA=/srv/flywheel flywheel config show --json"
+    )]
     Show,
 }
 

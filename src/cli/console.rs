@@ -1,6 +1,7 @@
 //! Where a command prints.
 
 use super::Mistake;
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde::Serialize;
 use std::io::{self, IsTerminal as _, Write as _};
 
@@ -42,6 +43,18 @@ impl Console {
     /// Something the person should know, on stderr.
     pub fn note(&self, text: impl std::fmt::Display) {
         let _ = writeln!(io::stderr().lock(), "{text}");
+    }
+
+    /// A progress bar for work that may be long: on a terminal only, and only once it has taken a second.
+    pub fn progress(&self, total: u64, what: &'static str) -> ProgressBar {
+        if !self.interactive || total < 2 {
+            return ProgressBar::hidden();
+        }
+        let style = ProgressStyle::with_template("{bar:40} {pos}/{len} {msg} {eta}").expect("the template is right");
+        let bar = ProgressBar::with_draw_target(Some(total), ProgressDrawTarget::stderr_with_hz(1));
+        bar.set_style(style);
+        bar.set_message(what);
+        bar
     }
 
     /// An error with its causes and what to do, on stderr.

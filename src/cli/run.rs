@@ -20,7 +20,7 @@ use crate::{
     world::World,
 };
 use flywheel_events::{SessionId, SessionType};
-use report::{SessionReport, Status};
+use report::SessionReport;
 use std::{
     collections::{HashMap, HashSet},
     path::{Path, PathBuf},
@@ -30,7 +30,9 @@ use std::{
 
 /// Which files, and where to.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Each file stands alone. The same session again is a duplicate: missing files are written again, nothing else happens.\n\nExit codes: 0 ready or duplicate, 1 partial, failed or conflict, 2 rejected.\n\nExamples:\n  flywheel run session.json\n  flywheel run sessions/*.json --out public --json\n  flywheel run session.json --repo-root ~/code --pipeline build")]
+#[command(
+    after_help = "Each file stands alone. The same session again is a duplicate: missing files are written again, nothing else happens.\n\nExit codes: 0 ready or duplicate, 1 partial, failed or conflict, 2 rejected.\n\nExamples:\n  flywheel run session.json\n  flywheel run sessions/*.json --out public --json\n  flywheel run session.json --repo-root ~/code --pipeline build"
+)]
 pub struct Args {
     /// Session files (work_session.json).
     #[arg(required = true, value_name = "FILE")]
@@ -84,7 +86,7 @@ async fn run_all(args: Args, context: &Context) -> anyhow::Result<Exit> {
     if jobs.iter().any(|job| job.read.is_ok()) {
         let local = Local::open(&settings.data)?;
         let log = EmbeddedLog::open(&settings.data, &local)?;
-        let cleaner = Arc::new(Cleaner::new(own_context()));
+        let cleaner = Cleaner::new(own_context());
         let after = log.head().await?.position;
         accept_all(&mut jobs, &log, &local, &cleaner).await?;
         let world = World {
@@ -94,9 +96,8 @@ async fn run_all(args: Args, context: &Context) -> anyhow::Result<Exit> {
             }),
             roots: roots(&args.repo_root, context)?,
             git_timeout: Duration::from_secs(settings.git_timeout_seconds),
-            cleaner,
         };
-        drive_all(&jobs, &log, Arc::new(Tools { templates, world }), after, context).await?;
+        drive_all(&jobs, &log, Arc::new(Tools { templates, world, cleaner }), after, context).await?;
         return finish(jobs, Some((&log, &local)), &out, &args, context).await;
     }
     finish(jobs, None, &out, &args, context).await
@@ -154,7 +155,9 @@ async fn drive_all(
 ) -> anyhow::Result<()> {
     let mut open: HashMap<SessionId, u64> = HashMap::new();
     for job in jobs.iter().filter(|job| !job.ended_before) {
-        if let (Ok(accepted), Some(Appended::Appended(position) | Appended::Duplicate(position))) = (&job.read, job.appended) {
+        if let (Ok(accepted), Some(Appended::Appended(position) | Appended::Duplicate(position))) =
+            (&job.read, job.appended)
+        {
             open.insert(accepted.session.session_id, position);
         }
     }
@@ -250,14 +253,16 @@ fn roots(given: &[PathBuf], context: &Context) -> anyhow::Result<Vec<PathBuf>> {
     for root in roots {
         match root.canonicalize() {
             Ok(root) => canonical.push(root),
-            Err(error) => context.console.note(format_args!("warning: the root {} is left out: {error}", root.display())),
+            Err(error) => {
+                context.console.note(format_args!("warning: the root {} is left out: {error}", root.display()))
+            }
         }
     }
     Ok(canonical)
 }
 
 /// What the process knows of itself and must never write down.
-fn own_context() -> safety::Context {
+pub fn own_context() -> safety::Context {
     const SECRET_WORDS: [&str; 6] = ["TOKEN", "SECRET", "PASSWORD", "PASSWD", "API_KEY", "CREDENTIAL"];
     let held_secrets = std::env::vars_os()
         .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))

@@ -6,7 +6,9 @@ use serde_json::json;
 
 /// Which schema.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Examples:\n  flywheel schema\n  flywheel schema work_session\n  flywheel schema artifact.generated")]
+#[command(
+    after_help = "Examples:\n  flywheel schema\n  flywheel schema work_session\n  flywheel schema artifact.generated"
+)]
 pub struct Args {
     /// An event's name or type, or `work_session`; without it, the names are listed.
     name: Option<String>,
@@ -18,7 +20,9 @@ pub fn run(args: Args, context: &Context) -> anyhow::Result<Exit> {
     let Some(name) = args.name else {
         let rows: Vec<_> = catalog::all().iter().map(|event| (event.name(), event.event_type)).collect();
         if console.json {
-            console.document(&rows.iter().map(|(name, event_type)| json!({ "name": name, "type": event_type })).collect::<Vec<_>>());
+            console.document(
+                &rows.iter().map(|(name, event_type)| json!({ "name": name, "type": event_type })).collect::<Vec<_>>(),
+            );
         } else {
             console.line("work_session             the session file");
             rows.iter().for_each(|(name, event_type)| console.line(format_args!("{name:<24} {event_type}")));
@@ -26,7 +30,7 @@ pub fn run(args: Args, context: &Context) -> anyhow::Result<Exit> {
         return Ok(Exit::Done);
     };
     if name == "work_session" {
-        console.document(&flywheel_events::work_session::schema());
+        console.document(&flywheel_events::work_session::work_session_schema());
         return Ok(Exit::Done);
     }
     let event = catalog::find(&name)

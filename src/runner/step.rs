@@ -1,7 +1,8 @@
 //! One step of one run: what it needs, whether it is due, and the facts it ends in.
 
-use super::ATTEMPTS_MAX;
+use super::{ATTEMPTS_MAX, Tools};
 use crate::{
+    accept,
     log::{Delivery, Error, Log, NewFact, Record},
     queue,
     stages::{Ended, Inputs, Made, MadeStep, Need, Pipeline, Row, Stop, graph::ENTRY},
@@ -49,8 +50,6 @@ pub fn bind(pipelines: Vec<Pipeline>) -> Vec<Bound> {
 fn bind_one(pipeline: Pipeline) -> Vec<Bound> {
     let steps: Vec<_> =
         pipeline.stages.iter().map(|row| (step_of(&pipeline, row), row.emits, row.makes_artifact())).collect();
-    let artifacts: Vec<Step> =
-        steps.iter().filter(|(_, _, artifact)| *artifact).map(|(step, ..)| step.clone()).collect();
     let resolve = |event_type: &'static str, required| {
         let step = steps.iter().find(|(_, emits, _)| *emits == event_type).map(|(step, ..)| step.clone());
         (step.expect("a test checks that every need is met"), event_type, required)
@@ -200,13 +199,13 @@ impl Bound {
     }
 
     /// Runs the step on what it needs.
-    pub fn run<'t>(
-        &self,
-        mut call: Call,
-        inputs: impl FnOnce(BTreeMap<&'static str, Ended>, Made) -> Inputs<'t>,
-    ) -> Verdict {
-        let facts = std::mem::take(&mut call.facts);
-        let made = std::mem::take(&mut call.made);
+    pub fn run(&self, mut call: Call, tools: &Tools) -> Verdict {
+        let inputs = Inputs {
+            facts: std::mem::take(&mut call.facts),
+            made: std::mem::take(&mut call.made),
+            templates: &tools.templates,
+            world: &tools.world,
+        };
         if call.attempts > ATTEMPTS_MAX {
             let message = format!("the step did not end in {ATTEMPTS_MAX} attempts, so it was not tried again");
             let hint = "see the program's own messages for why, then ask for a re-run";
@@ -215,8 +214,13 @@ impl Bound {
         if let Some(ended) = call.missing.first() {
             return self.without_its_need(&call, ended);
         }
-        match (self.row.call)(&inputs(facts, made)) {
-            Ok(value) => self.completed(&call, &value),
+        match (self.row.call)(&inputs) {
+            Ok(mut value) => {
+                if self.row.world {
+                    accept::clean_world(&mut value, &tools.cleaner);
+                }
+                self.completed(&call, &value)
+            }
             Err(Stop::Refused { message, hint }) => self.failed(&call, FailureClass::Refused, message, hint),
             Err(Stop::NothingToDo(reason)) => self.skipped(&call, reason),
             Err(Stop::World(error)) if call.attempts < ATTEMPTS_MAX => Verdict::Again(format!("{error:#}")),

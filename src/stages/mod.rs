@@ -8,7 +8,7 @@ pub mod trade;
 
 pub use graph::{Ended, Inputs, Made, MadeStep, Need, Row, Stop};
 
-use flywheel_events::SessionType;
+use flywheel_events::{ArtifactType, SessionType};
 use graph::stage;
 
 /// A pipeline: the stages that a type of session goes through, in an order in which they can run.
@@ -41,6 +41,18 @@ pub fn pipelines() -> Vec<Pipeline> {
             stages: vec![ready()],
         },
     ]
+}
+
+/// The artifact type a step makes, where it makes one: the name of the stage is the name of its artifact.
+pub fn artifact_of_step(step: &str) -> Option<ArtifactType> {
+    let (_, name) = step.split_once('-')?;
+    let name = match name {
+        "journal" => "trade_journal",
+        "thread" => "trade_thread",
+        "social" => "social_post",
+        name => name,
+    };
+    ArtifactType::ALL.iter().find(|row| row.1 == name).map(|row| row.0)
 }
 
 fn ready() -> Row {

@@ -6,6 +6,10 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+/// The pattern of a commit's hash: no control characters, none that is invisible or reorders others.
+const COMMIT_HASH_PATTERN: &str =
+    r"^(?![\x20\xa0])[^\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]+$";
+
 /// A finished work session, as its agent reports it (`work_session.json`).
 ///
 /// Fields beyond these are kept and used as evidence for the story. `artifacts` and `pipeline_status` are outputs:
@@ -154,8 +158,8 @@ pub struct SourceData {
 /// A commit as an agent lists it. Only the hash is needed.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct CommitRecord {
-    /// Any printable text without spaces; a real hash is looked up in the repository.
-    #[schemars(length(min = 1, max = 128), regex(pattern = r"^[!-~]+$"))]
+    /// Any printable text that begins with a visible character; a real hash is looked up in the repository.
+    #[schemars(length(min = 1, max = 128), regex(pattern = COMMIT_HASH_PATTERN))]
     pub hash: String,
     /// The whole message or its first line.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -5,7 +5,9 @@ use std::io::{self, BufWriter, Write as _};
 
 /// Where to.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Each line is {\"position\",\"key\",\"chain\",\"event\"}. Import into an empty log, and its export has the same bytes.\n\nExamples:\n  flywheel log export > log.ndjson\n  flywheel log export --after 1000 | jq .event.type")]
+#[command(
+    after_help = "Each line is {\"position\",\"key\",\"chain\",\"event\"}. Import into an empty log, and its export has the same bytes.\n\nExamples:\n  flywheel log export > log.ndjson\n  flywheel log export --after 1000 | jq .event.type"
+)]
 pub struct Args {
     /// Only facts behind this position.
     #[arg(long, value_name = "POSITION", default_value_t = 0)]

@@ -12,7 +12,9 @@ use std::{
 
 /// Where from.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "All lines are appended, or none. A log that has facts already must begin with the same ones.\n\nExamples:\n  flywheel --data restored log import log.ndjson\n  ssh host flywheel log export | flywheel --data copy log import -")]
+#[command(
+    after_help = "All lines are appended, or none. A log that has facts already must begin with the same ones.\n\nExamples:\n  flywheel --data restored log import log.ndjson\n  ssh host flywheel log export | flywheel --data copy log import -"
+)]
 pub struct Args {
     /// An export; `-` for standard input.
     file: PathBuf,
@@ -24,13 +26,16 @@ pub fn run(args: &Args, context: &Context) -> anyhow::Result<Exit> {
     let lines: Box<dyn BufRead> = if name == "-" {
         Box::new(BufReader::new(io::stdin()))
     } else {
-        let file = File::open(&args.file)
-            .map_err(|error| Mistake::new(format!("{name}: cannot be read: {error}"), "give the file of a `log export`"))?;
+        let file = File::open(&args.file).map_err(|error| {
+            Mistake::new(format!("{name}: cannot be read: {error}"), "give the file of a `log export`")
+        })?;
         Box::new(BufReader::new(file))
     };
     let log = open_or_make(context)?;
     let (known, appended) = log.import(lines, &name).map_err(|error| match error {
-        Error::Import(message) => Mistake::new(message, "import into an empty data folder, or take a whole export").into(),
+        Error::Import(message) => {
+            Mistake::new(message, "import into an empty data folder, or take a whole export").into()
+        }
         error => anyhow::Error::from(error),
     })?;
     if context.console.json {

@@ -7,7 +7,9 @@ use serde_json::Value;
 
 /// Which facts.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Examples:\n  flywheel log show 12\n  flywheel log show a1b2c3d4-e5f6-7890-abcd-ef1234567890\n  flywheel log show build-story/session/a1b2c3d4-e5f6-7890-abcd-ef1234567890/1")]
+#[command(
+    after_help = "Examples:\n  flywheel log show 12\n  flywheel log show a1b2c3d4-e5f6-7890-abcd-ef1234567890\n  flywheel log show build-story/session/a1b2c3d4-e5f6-7890-abcd-ef1234567890/1"
+)]
 pub struct Args {
     /// A position, a key, or a session's id.
     #[arg(value_name = "POSITION|KEY|SESSION")]
@@ -42,9 +44,10 @@ pub fn run(args: &Args, context: &Context) -> anyhow::Result<Exit> {
 
 async fn find(log: &EmbeddedLog, what: &str) -> Result<Vec<Record>, Error> {
     if let Ok(position) = what.parse::<u64>() {
-        return log.read(position.saturating_sub(1), 1).await.map(|records| {
-            records.into_iter().filter(|record| record.position == position).collect()
-        });
+        return log
+            .read(position.saturating_sub(1), 1)
+            .await
+            .map(|records| records.into_iter().filter(|record| record.position == position).collect());
     }
     if let Ok(key) = what.parse::<Key>() {
         return Ok(log.get(&key).await?.into_iter().collect());
@@ -56,8 +59,10 @@ async fn find(log: &EmbeddedLog, what: &str) -> Result<Vec<Record>, Error> {
         let records = log.read(after, READ_MAX).await?;
         let Some(last) = records.last() else { return Ok(found) };
         after = last.position;
-        found.extend(records.into_iter().filter(|record| {
-            record.key.session_id() == Some(session) || record.event.contains(&correlation)
-        }));
+        found.extend(
+            records
+                .into_iter()
+                .filter(|record| record.key.session_id() == Some(session) || record.event.contains(&correlation)),
+        );
     }
 }

@@ -5,7 +5,9 @@ use crate::log::{Error, Line, Log as _, Record};
 
 /// How many, and whether to stay.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Examples:\n  flywheel log tail\n  flywheel log tail -n 3 --follow\n  flywheel log tail --json | jq .key")]
+#[command(
+    after_help = "Examples:\n  flywheel log tail\n  flywheel log tail -n 3 --follow\n  flywheel log tail --json | jq .key"
+)]
 pub struct Args {
     /// How many of the last facts.
     #[arg(short = 'n', long, default_value_t = 20)]

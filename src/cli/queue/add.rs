@@ -9,14 +9,18 @@ use crate::{
     queue,
     safety::{Cleaner, Scope},
 };
-use flywheel_events::{ArtifactGenerated, ArtifactType, Digest, Key, Kind, PublicationQueued, Step, Target, key::NAMESPACE};
+use flywheel_events::{
+    ArtifactGenerated, ArtifactType, Digest, Key, Kind, PublicationQueued, Step, Target, key::NAMESPACE,
+};
 use serde_json::json;
 use std::path::PathBuf;
 use uuid::Uuid;
 
 /// What, and where to.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Examples:\n  flywheel queue add --type readme --file README.md --targets github,website\n  flywheel queue add --type social_post --file post.md")]
+#[command(
+    after_help = "Examples:\n  flywheel queue add --type readme --file README.md --targets github,website\n  flywheel queue add --type social_post --file post.md"
+)]
 pub struct Args {
     /// What the file is.
     #[arg(long = "type", value_name = "TYPE", value_parser = parse_type)]
@@ -75,7 +79,9 @@ pub fn run(args: &Args, context: &Context) -> anyhow::Result<Exit> {
             })).collect::<Vec<_>>(),
         }));
     } else {
-        items.iter().for_each(|(item, target, status)| context.console.line(format_args!("{status:<10} {item}  {target}")));
+        items
+            .iter()
+            .for_each(|(item, target, status)| context.console.line(format_args!("{status:<10} {item}  {target}")));
     }
     Ok(Exit::Done)
 }

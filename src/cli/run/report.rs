@@ -118,7 +118,9 @@ impl SessionReport {
         self.status = Status::Conflict;
         self.failures.push(Failure {
             step: "session-completed".into(),
-            error: format!("a session with this id and other content is in the log, at position {position}; nothing was changed"),
+            error: format!(
+                "a session with this id and other content is in the log, at position {position}; nothing was changed"
+            ),
             hint: Some(format!("see it with `flywheel log show {position}`; a new session needs an id of its own")),
         });
     }
@@ -135,8 +137,7 @@ impl SessionReport {
             error: failed.message.clone(),
             hint: failed.hint.clone(),
         }));
-        self.skipped
-            .extend(view.skipped().map(|skip| Skip { step: skip.step.clone(), reason: skip.reason.clone() }));
+        self.skipped.extend(view.skipped().map(|skip| Skip { step: skip.step.clone(), reason: skip.reason.clone() }));
     }
 
     pub(super) fn written(&mut self, artifact: &ArtifactGenerated, written: &Written) {
@@ -168,7 +169,10 @@ impl SessionReport {
 
     /// What could not be written counts, although the log has it.
     pub(super) fn settle(&mut self) {
-        let unwritten = self.failures.iter().any(|failure| failure.step.starts_with("write-") || failure.step.starts_with("update-"));
+        let unwritten = self
+            .failures
+            .iter()
+            .any(|failure| failure.step.starts_with("write-") || failure.step.starts_with("update-"));
         if unwritten && matches!(self.status, Status::Ready | Status::Duplicate) {
             self.status = if self.artifacts.is_empty() { Status::Failed } else { Status::Partial };
         }

@@ -33,7 +33,8 @@ pub struct Line<'a> {
 impl Line<'_> {
     /// A record as a line, without its line end.
     pub fn text(record: &Record) -> String {
-        let event: &RawValue = serde_json::from_str(&record.event).expect("what is in the log was JSON when it went in");
+        let event: &RawValue =
+            serde_json::from_str(&record.event).expect("what is in the log was JSON when it went in");
         let line = Line { position: record.position, key: record.key.clone(), chain: record.chain, event };
         serde_json::to_string(&line).expect("a line is plain JSON")
     }

@@ -1,0 +1,150 @@
+//! The embedded backend, and what is its own: the database refuses to change, import and export.
+
+use crate::Backend;
+use flywheel::{
+    local::Local,
+    log::{EmbeddedLog, Error, Log as _, NewFact},
+};
+use flywheel_events::{Fact as _, Key, Step, StepSkipped};
+use std::path::PathBuf;
+use tempfile::TempDir;
+
+pub struct Embedded {
+    folder: TempDir,
+}
+
+impl Backend for Embedded {
+    type Log = EmbeddedLog;
+
+    async fn make() -> Self {
+        Self { folder: TempDir::new().expect("a folder") }
+    }
+
+    async fn open(&self) -> EmbeddedLog {
+        let local = Local::open(self.folder.path()).expect("opens");
+        EmbeddedLog::open(self.folder.path(), &local).expect("opens")
+    }
+}
+
+impl Embedded {
+    fn file(&self) -> PathBuf {
+        self.folder.path().join("log.db")
+    }
+
+    fn export(log: &EmbeddedLog) -> String {
+        let mut lines = String::new();
+        log.export(0, |line| {
+            lines.push_str(line);
+            lines.push('\n');
+            Ok(())
+        })
+        .expect("exports");
+        lines
+    }
+}
+
+fn fact(n: u128) -> NewFact {
+    let session_id = uuid::Uuid::from_u128(n).into();
+    let key = Key::session(Step::new("test-step"), session_id, 1);
+    NewFact::new(key, "/test", &StepSkipped { session_id, ..StepSkipped::example() })
+}
+
+async fn filled(count: u128) -> (Embedded, EmbeddedLog) {
+    let backend = Embedded::make().await;
+    let log = backend.open().await;
+    log.append((0..count).map(fact).collect()).await.expect("appends");
+    (backend, log)
+}
+
+#[tokio::test]
+async fn the_database_itself_refuses_every_change() {
+    let (backend, log) = filled(3).await;
+    let connection = rusqlite::Connection::open(backend.file()).expect("opens");
+    for (sql, reason) in [
+        ("UPDATE facts SET event = '{}' WHERE position = 2", "never changed"),
+        ("DELETE FROM facts WHERE position = 3", "never deleted"),
+        ("DELETE FROM facts", "never deleted"),
+        ("INSERT OR REPLACE INTO facts SELECT * FROM facts WHERE position = 2", "taken"),
+        (
+            "INSERT INTO facts SELECT 9, randomblob(16), key, time, digest, event_digest, chain, event FROM facts LIMIT 1",
+            "gaps",
+        ),
+        ("INSERT INTO facts SELECT 4, id, key, time, digest, event_digest, chain, event FROM facts LIMIT 1", "taken"),
+        (
+            "INSERT OR REPLACE INTO facts SELECT 4, id, key, time, digest, event_digest, chain, event FROM facts LIMIT 1",
+            "taken",
+        ),
+    ] {
+        let error = connection.execute(sql, []).expect_err(sql).to_string();
+        assert!(error.contains(reason), "{sql}: {error}");
+    }
+    assert_eq!(log.read(0, 10).await.expect("reads").len(), 3);
+}
+
+#[tokio::test]
+async fn an_export_imported_into_an_empty_log_exports_the_same_bytes() {
+    let (_a, log) = filled(40).await;
+    let lines = Embedded::export(&log);
+    assert_eq!(lines.lines().count(), 40);
+    let copy = Embedded::make().await;
+    let restored = copy.open().await;
+    assert_eq!(restored.import(lines.as_bytes(), "x").expect("imports"), (0, 40));
+    assert_eq!(Embedded::export(&restored), lines);
+    assert_eq!(restored.head().await.expect("reads"), log.head().await.expect("reads"));
+    // Again: all known. A longer export of the same log: the rest is appended.
+    assert_eq!(restored.import(lines.as_bytes(), "x").expect("imports"), (40, 0));
+    log.append((40..50).map(fact).collect()).await.expect("appends");
+    assert_eq!(restored.import(Embedded::export(&log).as_bytes(), "x").expect("imports"), (40, 10));
+    // What was imported is a fact like any other.
+    assert!(matches!(restored.append(vec![fact(7)]).await.expect("appends")[0], flywheel::log::Appended::Duplicate(8)));
+}
+
+#[tokio::test]
+async fn an_import_that_does_not_follow_is_refused_whole() {
+    let (_a, log) = filled(5).await;
+    let lines = Embedded::export(&log);
+    let line = |n: usize| lines.lines().nth(n).expect("five lines");
+    let join = |lines: &[&str]| lines.join("\n");
+    let cases = [
+        (join(&[line(0), line(2)]), "x:2: position 3 stands where 2 must be"),
+        (join(&[line(1)]), "x:1: position 2 stands where 1 must be"),
+        (join(&[line(0), &line(1).replace("no screenshots", "no pictures")]), "the chain breaks at position 2"),
+        (join(&[line(0), &line(1).replacen("/1\"", "/2\"", 1)]), "does not belong to the key"),
+        (join(&[line(0), "{}"]), "x:2: not a line of an export"),
+        (join(&[line(0), "not json"]), "x:2: not a line of an export"),
+        (join(&[line(0), "", line(1)]), "x:2: not a line of an export"),
+    ];
+    for (text, reason) in cases {
+        let copy = Embedded::make().await;
+        let restored = copy.open().await;
+        match restored.import(text.as_bytes(), "x") {
+            Err(Error::Import(message)) => assert!(message.contains(reason), "{message}"),
+            other => panic!("{other:?}: {text}"),
+        }
+        assert_eq!(restored.head().await.expect("reads").position, 0, "nothing is imported");
+    }
+    let (_b, other) = filled(0).await;
+    other.append(vec![fact(99)]).await.expect("appends");
+    let error = other.import(lines.as_bytes(), "x").expect_err("another log");
+    assert!(error.to_string().contains("the two logs differ"), "{error}");
+}
+
+#[tokio::test]
+async fn a_file_of_somebody_else_is_refused_and_left_as_it_is() {
+    let folder = TempDir::new().expect("a folder");
+    let path = folder.path().join("log.db");
+    let local = Local::open(folder.path()).expect("opens");
+    for bytes in [
+        b"not a database, but long enough to look like one ".repeat(40),
+        b"SQLite format 3\0 and then nothing".to_vec(),
+    ] {
+        std::fs::write(&path, &bytes).expect("writes");
+        let error = EmbeddedLog::open(folder.path(), &local).expect_err("not ours").to_string();
+        assert!(error.contains("log.db") && error.contains("left as it is"), "{error}");
+        assert_eq!(std::fs::read(&path).expect("reads"), bytes);
+    }
+    std::fs::remove_file(&path).expect("removes");
+    rusqlite::Connection::open(&path).expect("opens").execute_batch("CREATE TABLE theirs (x)").expect("makes");
+    let error = EmbeddedLog::open(folder.path(), &local).expect_err("not ours").to_string();
+    assert!(error.contains("another program made it"), "{error}");
+}
