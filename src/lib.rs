@@ -7,6 +7,7 @@
 pub mod cli;
 pub mod markdown;
 pub mod post;
+pub mod safety;
 pub mod stages;
 pub mod templates;
 pub mod world;
