@@ -19,6 +19,7 @@ pub mod queue;
 pub mod runner;
 pub mod safety;
 mod sqlite;
+pub mod safety;
 pub mod stages;
 pub mod templates;
 pub mod world;

@@ -1,0 +1,161 @@
+//! Broker account ids: masked to their last characters, and never two of one document to the same mask.
+
+use std::{
+    borrow::Cow,
+    collections::{BTreeMap, BTreeSet},
+    sync::LazyLock,
+};
+
+use regex::Regex;
+use serde_json::Value;
+
+use super::{engine::Span, rules};
+
+/// How many of an id's last characters stay.
+const TAIL: usize = 3;
+
+/// The fewest digits of an account's id.
+const DIGITS_MIN: usize = 6;
+
+/// Ids as Interactive Brokers writes them.
+static INTERACTIVE_BROKERS: LazyLock<Regex> =
+    LazyLock::new(|| Regex::new(r"(?-u:\b)(?:U|DU|F|DF)[0-9]{6,9}(?-u:\b)").expect("a test runs it"));
+
+/// Ids that follow their name.
+static NAMED: LazyLock<Regex> = LazyLock::new(|| {
+    Regex::new(
+        r"(?-u:\b)(?i-u:account|acct)(?P<which>[ _-]?(?i-u:id|number|num|no|nr))?\.?[ ]?(?P<sign>[:#=]*)[ ]*(?P<v>[A-Z]{0,4}-?[0-9]{6,})",
+    )
+    .expect("a test runs it")
+});
+
+/// Masks that an earlier cleaning left.
+static MASKS: LazyLock<Regex> =
+    LazyLock::new(|| Regex::new(r"…[A-Za-z0-9]{3}(?:-[0-9]+)?").expect("a test runs it"));
+
+/// The account ids of one document and their masks.
+#[derive(Debug, Default)]
+pub(super) struct Accounts {
+    ids: BTreeSet<String>,
+    taken: BTreeSet<String>,
+    masks: BTreeMap<String, String>,
+}
+
+impl Accounts {
+    /// Takes up what stands in a text.
+    pub fn collect_text(&mut self, text: &str) {
+        if text.contains('…') {
+            self.taken.extend(MASKS.find_iter(text).map(|mask| mask.as_str().to_owned()));
+        }
+        if text.bytes().filter(u8::is_ascii_digit).count() < DIGITS_MIN {
+            return;
+        }
+        self.ids.extend(INTERACTIVE_BROKERS.find_iter(text).map(|id| id.as_str().to_owned()));
+        for captures in NAMED.captures_iter(text) {
+            let Some(id) = captures.name("v") else { continue };
+            let after = &text[id.end()..];
+            let amount = after.starts_with(|c: char| c.is_alphanumeric() || "-_%$€".contains(c))
+                || after.strip_prefix(['.', ',']).is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_digit()))
+                || [" USD", " EUR", " GBP", " USDT"].iter().any(|unit| after.starts_with(unit));
+            let said = captures.name("which").is_some() || captures.name("sign").is_some_and(|s| s.as_str().contains('#'));
+            if !amount && (said || id.len() > DIGITS_MIN) {
+                self.ids.insert(id.as_str().to_owned());
+            }
+        }
+    }
+
+    /// Takes up what stands in a document. `key` is the name of the field that holds `value`.
+    pub fn collect_json(&mut self, value: &Value, key: Option<&str>) {
+        match value {
+            Value::String(text) => self.collect_value(text, key),
+            Value::Array(values) => values.iter().for_each(|value| self.collect_json(value, key)),
+            Value::Object(fields) => {
+                for (name, value) in fields {
+                    self.collect_value(name, key);
+                    self.collect_json(value, Some(name));
+                }
+            }
+            Value::Null | Value::Bool(_) | Value::Number(_) => {}
+        }
+    }
+
+    fn collect_value(&mut self, text: &str, key: Option<&str>) {
+        self.collect_text(text);
+        if key.is_some_and(names_account) && is_id(text.trim()) {
+            self.ids.insert(text.trim().to_owned());
+        }
+    }
+
+    /// Gives every id its mask; to be called once all are taken up. In the order of the ids, so that the order of
+    /// a document's fields does not matter.
+    pub fn settle(&mut self) {
+        for id in &self.ids {
+            let tail: Vec<char> = id.chars().rev().take(TAIL).collect();
+            let mask: String = std::iter::once('…').chain(tail.into_iter().rev()).collect();
+            let unique = std::iter::once(mask.clone())
+                .chain((2_u32..).map(|n| format!("{mask}-{n}")))
+                .find(|mask| !self.taken.contains(mask))
+                .expect("there is always a further number");
+            self.taken.insert(unique.clone());
+            self.masks.insert(id.clone(), unique);
+        }
+    }
+
+    /// Where accounts stand in a text, as whole words. A number that is all of a field that no account is in stays.
+    pub fn find(&self, text: &str, key: Option<&str>) -> Vec<Span> {
+        let mut spans = Vec::new();
+        for (id, mask) in &self.masks {
+            let number = id.bytes().all(|byte| byte.is_ascii_digit());
+            if number && key.is_some_and(|key| !names_account(key)) && text.trim() == id {
+                continue;
+            }
+            for (start, found) in text.match_indices(id.as_str()) {
+                let end = start + found.len();
+                let joined = |c: char| c.is_alphanumeric() || c == '…';
+                let fraction = |c: char| c == '.' || c == ',';
+                let decimal = number
+                    && (text[..start].ends_with(fraction)
+                        || text[end..].strip_prefix(fraction).is_some_and(|rest| rest.starts_with(joined)));
+                if !text[..start].ends_with(joined) && !text[end..].starts_with(joined) && !decimal {
+                    let kind = Cow::Borrowed(rules::ACCOUNT);
+                    spans.push(Span { start, end, kind, replacement: mask.clone(), rank: usize::MAX });
+                }
+            }
+        }
+        spans
+    }
+}
+
+/// Whether a field of this name holds broker accounts.
+pub(super) fn names_account(key: &str) -> bool {
+    let key: String = key.chars().filter(char::is_ascii_alphanumeric).map(|c| c.to_ascii_lowercase()).collect();
+    ["account", "accounts", "acct", "accountid", "accountids", "accountnumber", "accountno", "acctid", "acctno", "acctnumber"]
+        .iter()
+        .any(|name| key.ends_with(name))
+}
+
+/// Six digits or more, after a few letters or none; groups may be joined by hyphens.
+fn is_id(value: &str) -> bool {
+    let digits = value.trim_start_matches(|c: char| c.is_ascii_alphabetic());
+    let letters = value.len() - digits.len();
+    let digits = digits.strip_prefix(['-', '_', ' ']).unwrap_or(digits);
+    letters <= 4
+        && digits.starts_with(|c: char| c.is_ascii_digit())
+        && digits.chars().all(|c| c.is_ascii_digit() || c == '-')
+        && digits.bytes().filter(u8::is_ascii_digit).count() >= DIGITS_MIN
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_id;
+
+    #[test]
+    fn ids_and_names() {
+        for id in ["U1234567", "DU7654321", "123456", "AB-1234567", "1234-5678", "PA1234567"] {
+            assert!(is_id(id), "{id}");
+        }
+        for name in ["default", "main", "paper-1", "A1", "ira", "roth-2024", "12345", "", "…567", "2024 taxes 123456"] {
+            assert!(!is_id(name), "{name}");
+        }
+    }
+}

@@ -1,0 +1,59 @@
+//! Values beside a key word: `password=…`, `"api_key": "…"`. Only here does it count whether a value looks like chance.
+
+use super::Rule;
+use crate::safety::{engine::Hit, shape};
+
+const KEYWORDS: &[&str] = &[
+    "password", "passwd", "passphrase", "passwort", "pwd", "secret", "token", "apikey", "api_key", "api-key", "access_key",
+    "access-key", "accesskey", "private_key", "private-key", "privatekey", "credential", "auth_key", "authkey",
+    "encryption_key", "signing_key", "account_key", "api key", "_pass", "login",
+];
+
+pub(super) const RULES: &[Rule] = &[
+    Rule::new(
+        "secret-assignment",
+        "a value beside a key word such as password or api_key",
+        KEYWORDS,
+        r#"(?P<key>(?i-u:[a-z0-9_.-]*(?:password|passwd|passphrase|passwort|pwd|secret|token|api[_ -]?key|access[_-]?key|private[_-]?key|auth[_-]?key|encryption[_-]?key|signing[_-]?key|account[_-]?key|secret[_-]?key|credentials?|_pass)))\\?["'`]?\]?[ \t]*(?P<op>:=|=>|==|=|:)[ \t]*(?:[rbfu]?\\?"(?P<v>[^"\\\n]{4,})|[rbfu]?'(?P<w>[^'\n]{4,})'|`?(?P<x>[^\s"'`,;&<>(){}\[\]=:\\|$][^\s"'`,;&<>(){}\[\]\\|]{3,120}))"#,
+    )
+    .accept(is_secret)
+    .extend(|after| after.find(|c: char| c.is_whitespace() || "\"'`,;&<>(){}[]\\|".contains(c)).unwrap_or(after.len())),
+    Rule::new(
+        "connection-string",
+        "a password in a connection string",
+        &["pwd=", "password="],
+        r#"(?i-u:(?:server|host|data source|user id|uid|user|username|database|dbname)[ ]*=[^;\n"']*;[^\n"']*?(?:password|pwd)[ ]*=)(?P<v>[^;\n"'\[]+)"#,
+    )
+    .accept(|hit| !shape::is_placeholder(hit.value())),
+    Rule::new(
+        "connection-string",
+        "a password in a connection string",
+        &["password="],
+        r#"(?i-u:(?:host|dbname|user)=[^\s"']+(?:[ ]+[a-z_]+=[^\s"']+)*?[ ]+password=)(?P<v>[^\s"'\[]+)"#,
+    )
+    .accept(|hit| !shape::is_placeholder(hit.value())),
+];
+
+/// Whether the value beside a key word is one to hide. Code, types, prose and placeholders are not.
+fn is_secret(hit: &Hit<'_>) -> bool {
+    let key = hit.name("key").unwrap_or_default();
+    let value = hit.value();
+    if shape::is_placeholder(value) || hit.name("op") == Some("==") && hit.name("x").is_some() {
+        return false;
+    }
+    let quoted = hit.name("x").is_none();
+    // A call, an index or a path into something is code.
+    if !quoted && (hit.after().starts_with(['(', '[']) || hit.after().starts_with("::")) {
+        return false;
+    }
+    let value = value.trim_end_matches(['.', '!', '?']);
+    if value.contains(char::is_whitespace) || value.len() < 6 || shape::is_harmless(value) {
+        return false;
+    }
+    if shape::names_password(key) {
+        let varied = value.bytes().any(|byte| !byte.is_ascii_alphabetic());
+        let plain = !quoted && shape::is_identifier(value) && !value.bytes().any(|byte| byte.is_ascii_digit());
+        return varied && !plain || shape::is_passphrase(value);
+    }
+    value.len() >= 8 && !shape::is_identifier(value) && shape::is_random(value)
+}

@@ -1,0 +1,120 @@
+//! The table of what is looked for: a row a kind, a file a group.
+
+mod assignments;
+mod clouds;
+mod code_hosts;
+mod keys;
+mod messaging;
+mod personal;
+mod services;
+
+use super::engine::Hit;
+
+/// The kind of a secret that the process itself holds; the secret's name follows after a colon in a finding.
+pub(super) const HELD_SECRET: &str = "held-secret";
+/// The kind of the value of a field that is named after a secret.
+pub(super) const SECRET_FIELD: &str = "secret-field";
+/// The kind of characters nobody sees.
+pub(super) const INVISIBLE: &str = "invisible-text";
+/// The kind of a path under the repository's root.
+pub(super) const REPOSITORY_PATH: &str = "repository-path";
+/// The kind of a path under a home directory.
+pub(super) const HOME_PATH: &str = "home-path";
+/// The kind of another absolute path of a machine.
+pub(super) const MACHINE_PATH: &str = "machine-path";
+/// The kind of a phone number in a field named after one.
+pub(super) const PHONE: &str = "phone";
+/// The kind of a broker account's id.
+pub(super) const ACCOUNT: &str = "account";
+
+/// One thing to look for.
+///
+/// The group `v` of the pattern (or `w`, or `x`) is what is replaced; without such a group, the whole match.
+pub(super) struct Rule {
+    pub kind: &'static str,
+    pub about: &'static str,
+    /// In any case; one of them is in every match. With none, the pattern itself is tried on every text.
+    pub keywords: &'static [&'static str],
+    pub pattern: &'static str,
+    pub accept: fn(&Hit<'_>) -> bool,
+    /// How many bytes after the match belong to it as well.
+    pub extend: fn(&str) -> usize,
+}
+
+impl Rule {
+    const fn new(
+        kind: &'static str,
+        about: &'static str,
+        keywords: &'static [&'static str],
+        pattern: &'static str,
+    ) -> Self {
+        Self { kind, about, keywords, pattern, accept: |_| true, extend: |_| 0 }
+    }
+
+    const fn accept(self, accept: fn(&Hit<'_>) -> bool) -> Self {
+        Self { accept, ..self }
+    }
+
+    const fn extend(self, extend: fn(&str) -> usize) -> Self {
+        Self { extend, ..self }
+    }
+}
+
+/// A kind of finding and what it is, for documentation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
+pub struct About {
+    /// The kind as findings and markers carry it.
+    pub kind: &'static str,
+    /// What it is.
+    pub about: &'static str,
+}
+
+/// Kinds that no pattern stands for.
+const OTHERS: &[About] = &[
+    About { kind: HELD_SECRET, about: "a secret this process holds; its name follows after a colon" },
+    About { kind: SECRET_FIELD, about: "the value of a field named after a secret" },
+    About { kind: INVISIBLE, about: "bidi controls, tag characters and zero-width runs; taken out" },
+    About { kind: REPOSITORY_PATH, about: "a path under the repository's root; made relative to it" },
+    About { kind: HOME_PATH, about: "a path under a home directory; begins with ~ instead" },
+    About { kind: MACHINE_PATH, about: "an absolute path of a machine; its last component stays" },
+    About { kind: ACCOUNT, about: "a broker account's id; its last characters stay" },
+];
+
+/// Every kind of finding, each once.
+pub fn rules() -> Vec<About> {
+    let mut all: Vec<About> =
+        secrets().chain(people()).map(|rule| About { kind: rule.kind, about: rule.about }).collect();
+    all.extend(OTHERS);
+    let mut seen = std::collections::BTreeSet::new();
+    all.retain(|about| seen.insert(about.kind));
+    all
+}
+
+/// The rules for secrets. Where two find the same text, the first names it.
+pub(super) fn secrets() -> impl Iterator<Item = &'static Rule> {
+    [keys::RULES, code_hosts::RULES, clouds::RULES, messaging::RULES, services::RULES, assignments::RULES]
+        .into_iter()
+        .flatten()
+}
+
+/// The rules for what identifies people and their machines.
+pub(super) fn people() -> impl Iterator<Item = &'static Rule> {
+    personal::RULES.iter()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_pattern_compiles_and_every_row_is_documented() {
+        for rule in secrets().chain(people()) {
+            regex::Regex::new(rule.pattern).unwrap_or_else(|error| panic!("{}: {error}", rule.kind));
+            assert!(rule.keywords.iter().all(|word| *word == word.to_lowercase() && word.len() >= 2), "{}", rule.kind);
+            assert!(rule.kind.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'-'), "{}", rule.kind);
+        }
+        for about in rules() {
+            assert!(!about.about.is_empty() && !about.about.ends_with('.'), "{}", about.kind);
+        }
+    }
+}
