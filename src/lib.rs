@@ -9,4 +9,5 @@ pub mod markdown;
 pub mod post;
 pub mod stages;
 pub mod templates;
+pub mod trading;
 pub mod world;
