@@ -22,4 +22,5 @@ mod sqlite;
 pub mod safety;
 pub mod stages;
 pub mod templates;
+pub mod trading;
 pub mod world;

@@ -33,7 +33,15 @@ pub fn pipelines() -> Vec<Pipeline> {
         Pipeline {
             session_type: SessionType::Trade,
             about: "Turns a trading session into a journal, an equity curve and a thread.",
-            stages: vec![ready()],
+            stages: vec![
+                stage("normalize", "Reads the records as fills, every bad one named.", trade::normalize::normalize),
+                stage(
+                    "summarize",
+                    "Matches fills into round trips and computes the figures.",
+                    trade::summarize::summarize,
+                ),
+                ready(),
+            ],
         },
         Pipeline {
             session_type: SessionType::LifeAria,

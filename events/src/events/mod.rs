@@ -2,6 +2,7 @@
 
 mod artifact_generated;
 mod feedback_recorded;
+mod lessons_extracted;
 mod publication_queued;
 mod repo_scanned;
 mod session_completed;
@@ -11,9 +12,12 @@ mod session_rerun_requested;
 mod step_failed;
 mod step_skipped;
 mod story_extracted;
+mod trades_normalized;
+mod trading_summarized;
 
 pub use artifact_generated::{ArtifactGenerated, ArtifactType};
 pub use feedback_recorded::{FeedbackRecorded, Quality};
+pub use lessons_extracted::{Lesson, LessonsExtracted, TripRef};
 pub use publication_queued::{PublicationQueued, Target};
 pub use repo_scanned::{
     Commit, FiguresFrom, FileChange, LicenseFile, ManifestCommand, ProjectManifest, RepoScanned, RepoStats, SquashItem,
@@ -28,3 +32,7 @@ pub use session_rerun_requested::SessionRerunRequested;
 pub use step_failed::{FailureClass, StepFailed};
 pub use step_skipped::StepSkipped;
 pub use story_extracted::{Evidence, Statement, StoryExtracted};
+pub use trades_normalized::{Fill, FillKind, ImportNote, Leg, NoteKind, RecordClaim, Side, TradesNormalized};
+pub use trading_summarized::{
+    ClaimMismatch, Daily, Direction, Equity, LotMatch, OpenLot, RoundTrip, Summary, TradingSummarized,
+};

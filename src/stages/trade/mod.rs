@@ -1,1 +1,4 @@
 //! The stages of a trading session.
+
+pub mod normalize;
+pub mod summarize;
