@@ -5,8 +5,11 @@
 //! `stages` (the table and its plain functions), and the libraries the stages stand on.
 
 pub mod cli;
+pub mod images;
 pub mod markdown;
 pub mod post;
 pub mod stages;
+pub mod story;
 pub mod templates;
+pub mod wording;
 pub mod world;
