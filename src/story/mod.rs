@@ -158,8 +158,9 @@ fn from_commits(story: &mut StoryExtracted, log: &Changelog<'_>) {
     }
     let reverts = log.cancelled.iter().map(|one| &one.by[0]);
     let told = log.of_kind("fix").chain(reverts).chain(log.of_kind("revert")).find_map(|entry| {
-        let prose = body::prose(entry.commit)?;
-        Some((entry.commit, prose.split("\n\n").next().unwrap_or_default().to_owned()))
+        let (prose, _) = evidence::read(&body::prose(entry.commit)?);
+        let first = prose.split("\n\n").next().unwrap_or_default().trim().to_owned();
+        (!first.is_empty()).then_some((entry.commit, first))
     });
     if let Some((commit, wrong)) = told {
         story.problem = Some(Statement { text: wrong, evidence: evidence(commit) });
