@@ -17,7 +17,12 @@ use std::{collections::BTreeMap, path::Path};
 const FUEL: u64 = 10_000_000;
 
 /// The templates the program carries: one row a file of `templates/`.
-const BUILT_IN: &[(&str, &str)] = &[];
+const BUILT_IN: &[(&str, &str)] = &[
+    ("build_log.md", include_str!("../templates/build_log.md")),
+    ("devlog.md", include_str!("../templates/devlog.md")),
+    ("gallery.md", include_str!("../templates/gallery.md")),
+    ("social_post.md", include_str!("../templates/social_post.md")),
+];
 
 /// The templates in force.
 pub struct Templates {
@@ -78,6 +83,11 @@ impl Templates {
         Ok(Self { environment, digests })
     }
 
+    /// What `Rendered::template` says of a template, for texts that name their own.
+    pub fn version(&self, name: &str) -> String {
+        self.digests.get(name).map_or_else(|| name.to_owned(), |digest| format!("{name}@{}", &digest.to_string()[..12]))
+    }
+
     /// Renders a template.
     ///
     /// # Errors
@@ -93,7 +103,6 @@ impl Templates {
                 "correct the template, or remove it from the template folder",
             )
         })?;
-        let digest = self.digests.get(name).expect("a template that rendered was loaded").to_string();
-        Ok(Rendered { text, template: format!("{name}@{}", &digest[..12]) })
+        Ok(Rendered { text, template: self.version(name) })
     }
 }

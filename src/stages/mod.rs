@@ -28,7 +28,12 @@ pub fn pipelines() -> Vec<Pipeline> {
         Pipeline {
             session_type: SessionType::Build,
             about: "Turns work on a repository into its README, a build log and a post.",
-            stages: vec![ready()],
+            stages: vec![
+                stage("story", "Says what happened and why, from evidence alone.", build::story),
+                stage("build_log", "Logs what shipped, what was counted and what was only claimed.", build::build_log),
+                stage("social", "Writes a post about what shipped.", build::social),
+                ready(),
+            ],
         },
         Pipeline {
             session_type: SessionType::Trade,

@@ -1,0 +1,124 @@
+//! S5 `social`: a post about what shipped.
+//!
+//! It says what was done in the session's own words, one or two concrete things, and counted figures only.
+
+use crate::{
+    stages::Stop,
+    story::{
+        self,
+        changelog::{Changelog, title},
+        evidence::{self, Role},
+        figures::{Figures, is_path},
+        posts,
+    },
+    templates::Templates,
+    wording::{capitalised, count, list, number, sentence},
+};
+use flywheel_events::{
+    ArtifactGenerated, ArtifactType, Evidence, RepoScanned, SessionCompleted, Statement, StoryExtracted,
+};
+
+/// Most things a post names.
+const NAMED_MAX: usize = 2;
+
+/// Writes the post.
+pub fn social(
+    session: &SessionCompleted,
+    scan: Option<&RepoScanned>,
+    story: Option<&StoryExtracted>,
+    templates: &Templates,
+) -> Result<ArtifactGenerated, Stop> {
+    let commits = story::commits(session, scan);
+    let found = evidence::gather(session);
+    let log = Changelog::of(&commits);
+    let place = scan.and_then(|scan| scan.repo_name.as_deref());
+    let features = story.map(|story| story.key_features.as_slice()).unwrap_or_default();
+    let shipped: Vec<&str> = log.shipped().map(|entry| title(entry.commit)).collect();
+    let (named, lead): (Vec<&str>, String) = match features.first() {
+        Some(first) if matches!(first.evidence.first(), Some(Evidence::Commit(_))) => {
+            (texts(features), "New".to_owned())
+        }
+        Some(_) => (texts(features), format!("{} reports", session.agent_id)),
+        None => (shipped, "Done".to_owned()),
+    };
+    let mut paragraphs = vec![];
+    if let Some(overview) = story.and_then(|story| story.overview.as_ref()).filter(|one| leads(one, named.is_empty())) {
+        paragraphs.push(overview_words(&overview.text, place));
+    }
+    let lead = match place {
+        _ if !paragraphs.is_empty() => String::new(),
+        Some(place) => format!("{lead} in {place}: "),
+        None => format!("{lead}: "),
+    };
+    paragraphs.extend(named_words(&named, lead));
+    if paragraphs.is_empty() {
+        let files: Vec<&str> =
+            found.iter().filter(|one| one.role == Role::Deliverable).map(|one| file_name(&one.text)).collect();
+        paragraphs.extend(files_words(&files, session, place));
+    }
+    if paragraphs.is_empty() {
+        return Err(Stop::nothing("the session says nothing that a post could tell"));
+    }
+    paragraphs.extend(Figures::of(session, scan, &commits, &found).counted_sentence());
+    let post = posts::post(&paragraphs);
+    let rendered = templates.render("social_post.md", &post)?;
+    let mut artifact = ArtifactGenerated::of_session(session.session_id, ArtifactType::SocialPost, rendered.text);
+    artifact.template = Some(rendered.template);
+    artifact.notes.insert("parts".into(), post.parts.into());
+    Ok(artifact)
+}
+
+fn overview_words(text: &str, place: Option<&str>) -> String {
+    let first: String = story::sentences(text).into_iter().take(2).collect::<Vec<_>>().join(" ");
+    match place {
+        Some(place) if !first.contains(place) => format!("{place}: {}", sentence(&first)),
+        _ => sentence(&capitalised(&first)),
+    }
+}
+
+fn texts(statements: &[Statement]) -> Vec<&str> {
+    statements.iter().map(|statement| statement.text.as_str()).collect()
+}
+
+/// Whether an overview opens the post: a conversation does only where nothing else is told, a commit's body never.
+fn leads(overview: &Statement, alone: bool) -> bool {
+    overview.evidence.iter().any(|evidence| match evidence {
+        Evidence::Field(_) => true,
+        Evidence::Record(path) => alone || !path.starts_with("source_data.conversations"),
+        Evidence::Commit(_) => false,
+    })
+}
+
+/// The first things by name, `and n more` where there are.
+fn named_words(named: &[&str], mut text: String) -> Option<String> {
+    let shown: Vec<&str> = named.iter().take(NAMED_MAX).copied().collect();
+    if shown.is_empty() {
+        return None;
+    }
+    for (i, one) in shown.iter().enumerate() {
+        let flat = one.split_whitespace().collect::<Vec<_>>().join(" ");
+        let one = if text.is_empty() { capitalised(&flat) } else { flat };
+        text.push_str(if i == 0 { "" } else { "; " });
+        text.push_str(one.trim_end_matches(['.', ';']));
+    }
+    let more = named.len() - shown.len();
+    if more > 0 {
+        text.push_str(&format!("; and {} more", number(more as u64)));
+    }
+    Some(sentence(&text))
+}
+
+fn files_words(files: &[&str], session: &SessionCompleted, place: Option<&str>) -> Option<String> {
+    let mut names: Vec<String> = files.iter().take(NAMED_MAX).map(|name| (*name).to_owned()).collect();
+    let more = files.len() - names.len();
+    if more > 0 {
+        names.push(format!("{} more", number(more as u64)));
+    }
+    let place = place.map(|place| format!(" in {place}")).unwrap_or_default();
+    let made = count(files.len() as u64, "deliverable", "deliverables");
+    (!names.is_empty()).then(|| sentence(&format!("{} reports {made}{place}: {}", session.agent_id, list(&names))))
+}
+
+fn file_name(text: &str) -> &str {
+    if is_path(text) { text.trim_end_matches(['/', '\\']).rsplit(['/', '\\']).next().unwrap_or(text) } else { text }
+}
