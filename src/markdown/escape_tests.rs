@@ -1,22 +1,12 @@
 //! The laws of escaping, by rendering what it wrote.
 
-use super::{code, inline, paragraph, visible};
+use super::{code, github, inline, paragraph, visible};
 use comrak::{
-    Arena, Options,
+    Arena,
     nodes::{Node, NodeValue},
     parse_document,
 };
 use proptest::prelude::*;
-
-fn github() -> Options<'static> {
-    let mut options = Options::default();
-    options.extension.strikethrough = true;
-    options.extension.table = true;
-    options.extension.autolink = true;
-    options.extension.tasklist = true;
-    options.extension.footnotes = true;
-    options
-}
 
 /// The visible text of a node, or what is in it that may not be.
 fn read(node: Node<'_>, out: &mut String) -> Result<(), String> {
