@@ -13,6 +13,7 @@ mod clean;
 mod escape;
 #[cfg(test)]
 mod escape_tests;
+pub mod score;
 
 pub use clean::visible;
 pub use escape::{code, inline, paragraph};
