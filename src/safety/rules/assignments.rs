@@ -4,9 +4,31 @@ use super::Rule;
 use crate::safety::{engine::Hit, shape};
 
 const KEYWORDS: &[&str] = &[
-    "password", "passwd", "passphrase", "passwort", "pwd", "secret", "token", "apikey", "api_key", "api-key", "access_key",
-    "access-key", "accesskey", "private_key", "private-key", "privatekey", "credential", "auth_key", "authkey",
-    "encryption_key", "signing_key", "account_key", "api key", "_pass", "login",
+    "password",
+    "passwd",
+    "passphrase",
+    "passwort",
+    "pwd",
+    "secret",
+    "token",
+    "apikey",
+    "api_key",
+    "api-key",
+    "access_key",
+    "access-key",
+    "accesskey",
+    "private_key",
+    "private-key",
+    "privatekey",
+    "credential",
+    "auth_key",
+    "authkey",
+    "encryption_key",
+    "signing_key",
+    "account_key",
+    "api key",
+    "_pass",
+    "login",
 ];
 
 pub(super) const RULES: &[Rule] = &[
