@@ -4,8 +4,10 @@
 use crate::{
     files,
     intake::{document::Document, update},
+    runner::step_of,
+    stages::pipelines,
 };
-use flywheel_events::{ArtifactGenerated, Digest, Outcome, SessionType};
+use flywheel_events::{ArtifactGenerated, ArtifactType, Digest, Outcome, SessionType};
 use flywheel_projections::SessionView;
 use serde_json::{Map, Value, json};
 use std::path::{Path, PathBuf};
@@ -50,7 +52,7 @@ pub fn entries(
         .map(|failed| (&failed.step, "failed"))
         .chain(view.skipped().map(|skipped| (&skipped.step, "not_applicable")))
     {
-        if let Some(artifact_type) = crate::stages::artifact_of_step(step) {
+        if let Some(artifact_type) = made_by(step) {
             let entry = json!({ "generated": false, "path": null, "status": status });
             artifacts.insert(artifact_type.as_str().to_owned(), entry);
         }
@@ -66,6 +68,14 @@ pub fn entries(
         .map(|pipeline| (pipeline.status_key(), if *pipeline == session_type { own } else { "not_applicable" }))
         .collect();
     (artifacts, status)
+}
+
+/// The artifact type a step makes.
+fn made_by(step: &str) -> Option<ArtifactType> {
+    pipelines()
+        .iter()
+        .flat_map(|pipeline| pipeline.stages.iter().map(move |row| (step_of(pipeline, row), row.makes)))
+        .find_map(|(known, makes)| makes.filter(|_| known.as_str() == step))
 }
 
 /// Updates a session file in place: its `artifacts` and `pipeline_status`, nothing else.

@@ -5,7 +5,7 @@
 //! a stage without the last is pure. Nothing about a stage's inputs or output is repeated anywhere else.
 
 use crate::{templates::Templates, world::World};
-use flywheel_events::{ArtifactGenerated, Fact, SessionCompleted, StepFailed, StepSkipped};
+use flywheel_events::{ArtifactGenerated, ArtifactType, Fact, SessionCompleted, StepFailed, StepSkipped};
 use serde_json::Value;
 use std::{collections::BTreeMap, fmt};
 
@@ -256,6 +256,8 @@ pub struct Row {
     pub emits: &'static str,
     /// Whether it looks at the world.
     pub world: bool,
+    /// What its artifact is, where its fact is one.
+    pub makes: Option<ArtifactType>,
     /// Calls it.
     pub call: Call,
 }
@@ -263,7 +265,7 @@ pub struct Row {
 impl Row {
     /// Whether its fact is an artifact.
     pub fn makes_artifact(&self) -> bool {
-        self.emits == ArtifactGenerated::TYPE
+        self.makes.is_some()
     }
 }
 
@@ -281,11 +283,22 @@ pub fn stage<P, S: Stage<P>>(name: &'static str, about: &'static str, function: 
         needs: S::needs(),
         emits: S::Output::TYPE,
         world: S::looks_at_the_world(),
+        makes: None,
         call: Box::new(move |inputs| {
             let output = function.call(inputs)?;
             Ok(serde_json::to_value(output).expect("a fact is plain JSON"))
         }),
     }
+}
+
+/// Makes a row of a function whose fact is an artifact of this type.
+pub fn artifact<P, S: Stage<P, Output = ArtifactGenerated>>(
+    makes: ArtifactType,
+    name: &'static str,
+    about: &'static str,
+    function: S,
+) -> Row {
+    Row { makes: Some(makes), ..stage(name, about, function) }
 }
 
 /// The fact every pipeline starts from.

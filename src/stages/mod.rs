@@ -9,7 +9,7 @@ pub mod trade;
 pub use graph::{Ended, Inputs, Made, MadeStep, Need, Row, Stop};
 
 use flywheel_events::{ArtifactType, SessionType};
-use graph::stage;
+use graph::{artifact, stage};
 
 /// A pipeline: the stages that a type of session goes through, in an order in which they can run.
 #[derive(Debug)]
@@ -30,8 +30,13 @@ pub fn pipelines() -> Vec<Pipeline> {
             about: "Turns work on a repository into its README, a build log and a post.",
             stages: vec![
                 stage("story", "Says what happened and why, from evidence alone.", build::story),
-                stage("build_log", "Logs what shipped, what was counted and what was only claimed.", build::build_log),
-                stage("social", "Writes a post about what shipped.", build::social),
+                artifact(
+                    ArtifactType::BuildLog,
+                    "build_log",
+                    "Logs what shipped, what was counted and what was only claimed.",
+                    build::build_log,
+                ),
+                artifact(ArtifactType::SocialPost, "social", "Writes a post about what shipped.", build::social),
                 ready(),
             ],
         },
@@ -56,18 +61,57 @@ pub fn pipelines() -> Vec<Pipeline> {
     ]
 }
 
-/// The artifact type a step makes, where it makes one: the name of the stage is the name of its artifact.
-pub fn artifact_of_step(step: &str) -> Option<ArtifactType> {
-    let (_, name) = step.split_once('-')?;
-    let name = match name {
-        "journal" => "trade_journal",
-        "thread" => "trade_thread",
-        "social" => "social_post",
-        name => name,
-    };
-    ArtifactType::ALL.iter().find(|row| row.1 == name).map(|row| row.0)
-}
-
 fn ready() -> Row {
     stage("ready", "Ends the run when every other step has its outcome.", ready::ready)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use flywheel_events::{ArtifactGenerated, Fact as _, SessionReady};
+    use std::collections::BTreeSet;
+
+    #[test]
+    fn every_type_of_session_has_its_pipeline() {
+        let types: Vec<_> = pipelines().iter().map(|pipeline| pipeline.session_type).collect();
+        assert_eq!(types, SessionType::ALL);
+    }
+
+    #[test]
+    fn every_need_is_met_by_a_stage_before_it() {
+        for pipeline in pipelines() {
+            let mut emitted = BTreeSet::from([graph::ENTRY]);
+            for row in &pipeline.stages {
+                for need in &row.needs {
+                    if let Need::Required(fact) | Need::Optional(fact) = need {
+                        let name = pipeline.session_type.as_str();
+                        assert!(
+                            emitted.contains(fact),
+                            "{name}.{} needs {fact}, and no stage before it makes it",
+                            row.name
+                        );
+                    }
+                }
+                let new = emitted.insert(row.emits);
+                assert!(new || row.emits == ArtifactGenerated::TYPE, "two stages make {}", row.emits);
+            }
+        }
+    }
+
+    #[test]
+    fn every_row_is_well_formed() {
+        for pipeline in pipelines() {
+            let names: BTreeSet<_> = pipeline.stages.iter().map(|row| row.name).collect();
+            assert_eq!(names.len(), pipeline.stages.len(), "stage names are unique");
+            let made: BTreeSet<_> = pipeline.stages.iter().filter_map(|row| row.makes).collect();
+            assert_eq!(made.len(), pipeline.stages.iter().filter(|row| row.makes_artifact()).count());
+            for row in &pipeline.stages {
+                let _: flywheel_events::Step = crate::runner::step_of(&pipeline, row);
+                let sentence = row.about.starts_with(char::is_uppercase) && row.about.ends_with('.');
+                assert!(sentence && row.about.len() > 20, "`{}` is no sentence about {}", row.about, row.name);
+                assert_eq!(row.makes_artifact(), row.emits == ArtifactGenerated::TYPE, "{}", row.name);
+            }
+            assert_eq!(pipeline.stages.last().expect("stages").emits, SessionReady::TYPE);
+        }
+    }
 }
