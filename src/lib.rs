@@ -5,6 +5,7 @@
 //! `stages` (the table and its plain functions), and the libraries the stages stand on.
 
 pub mod cli;
+pub mod commits;
 pub mod markdown;
 pub mod post;
 pub mod stages;
