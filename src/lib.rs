@@ -6,6 +6,7 @@
 
 pub mod cli;
 pub mod commits;
+pub mod git;
 pub mod markdown;
 pub mod post;
 pub mod stages;
