@@ -9,6 +9,7 @@ pub mod commits;
 pub mod git;
 pub mod markdown;
 pub mod post;
+pub mod project;
 pub mod stages;
 pub mod templates;
 pub mod world;

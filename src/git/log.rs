@@ -88,7 +88,7 @@ pub fn in_window(repo: &Repo, window: Window, author: Option<&str>) -> Result<(V
     // Dates of commits are whole seconds: one in the first, begun second of the window lies before it.
     let first = window.since.timestamp().saturating_add(i64::from(window.since.timestamp_subsec_nanos() > 0));
     let last = window.until.map_or(i64::MAX, |until| until.timestamp());
-    let author = author.and_then(name_only).map(|name| name.to_lowercase());
+    let author = author.map(|author| name_only(author).unwrap_or_else(|| author.trim().to_owned()).to_lowercase());
     let head = repo.head()?;
     let mut arguments = vec![
         "log",

@@ -28,7 +28,10 @@ pub fn pipelines() -> Vec<Pipeline> {
         Pipeline {
             session_type: SessionType::Build,
             about: "Turns work on a repository into its README, a build log and a post.",
-            stages: vec![ready()],
+            stages: vec![
+                stage("scan", "Reads what the session changed in its repository, as git counts it.", build::scan),
+                ready(),
+            ],
         },
         Pipeline {
             session_type: SessionType::Trade,

@@ -1,1 +1,5 @@
 //! The stages of a build session.
+
+mod scan;
+
+pub use scan::scan;
