@@ -84,9 +84,7 @@ fn command(repo: &Repo, arguments: &[&str], config: Config) -> Command {
     for setting in SETTINGS {
         command.args(["-c", setting]);
     }
-    command.args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    #[cfg(unix)]
-    std::os::unix::process::CommandExt::process_group(&mut command, 0);
+    command.args(arguments);
     command
 }
 
@@ -162,7 +160,6 @@ pub(super) fn fields(
     }
 }
 
-/// Runs git, hands on its answer as it comes, and ends it when `each` breaks or time is up.
 fn run(
     repo: &Repo,
     arguments: &[&str],
@@ -170,14 +167,29 @@ fn run(
     config: Config,
     each: &mut dyn FnMut(&[u8]) -> ControlFlow<()>,
 ) -> Result<(ExitStatus, Vec<u8>), Error> {
-    let deadline = Instant::now().checked_add(repo.timeout);
-    let mut child = Running(command(repo, arguments, config).spawn().map_err(|error| match error.kind() {
-        std::io::ErrorKind::NotFound if repo.git_dir.is_dir() => Error::Missing,
+    let timeout = || Error::Timeout { command: name(arguments), limit: repo.timeout };
+    supervise(command(repo, arguments, config), repo.timeout, input, each)?.ok_or_else(timeout)
+}
+
+/// Starts a program, hands on its answer as it comes, and ends it when `each` breaks or time is up. How it ended and
+/// what it complained; none if time was up.
+fn supervise(
+    mut command: Command,
+    limit: Duration,
+    input: &[u8],
+    each: &mut dyn FnMut(&[u8]) -> ControlFlow<()>,
+) -> Result<Option<(ExitStatus, Vec<u8>)>, Error> {
+    let deadline = Instant::now().checked_add(limit);
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    #[cfg(unix)]
+    std::os::unix::process::CommandExt::process_group(&mut command, 0);
+    let mut child = Running(command.spawn().map_err(|error| match error.kind() {
+        // A folder that went away in between is told by the same word.
+        std::io::ErrorKind::NotFound if command.get_current_dir().is_none_or(Path::is_dir) => Error::Missing,
         _ => Error::Io(error),
     })?);
     let (answers, complaints) = (child.answers(), child.complaints());
     child.feed(input.to_vec());
-    let timeout = || Error::Timeout { command: name(arguments), limit: repo.timeout };
     loop {
         match answers.recv_timeout(left(deadline)) {
             Ok(chunk) if each(&chunk).is_break() => {
@@ -186,19 +198,19 @@ fn run(
             }
             Ok(_) => {}
             Err(RecvTimeoutError::Disconnected) => break,
-            Err(RecvTimeoutError::Timeout) => return Err(timeout()),
+            Err(RecvTimeoutError::Timeout) => return Ok(None),
         }
     }
     drop(answers);
     // Its answer has ended, and so does it, unless it closed its output to stay on.
-    while child.0.try_wait()?.is_none() {
-        if left(deadline).is_zero() {
-            return Err(timeout());
+    let status = loop {
+        match child.0.try_wait()? {
+            Some(status) => break status,
+            None if left(deadline).is_zero() => return Ok(None),
+            None => std::thread::sleep(Duration::from_micros(200)),
         }
-        std::thread::sleep(Duration::from_micros(200));
-    }
-    let status = child.0.wait()?;
-    Ok((status, complaints.recv_timeout(left(deadline)).unwrap_or_default()))
+    };
+    Ok(Some((status, complaints.recv_timeout(left(deadline)).unwrap_or_default())))
 }
 
 fn left(deadline: Option<Instant>) -> Duration {
@@ -282,4 +294,64 @@ fn failed(repo: &Repo, arguments: &[&str], complaint: &[u8]) -> Error {
 
 fn without(message: &str, place: &Path) -> String {
     place.to_str().filter(|place| place.len() > 1).map_or(message.to_owned(), |place| message.replace(place, "…"))
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::*;
+
+    type Ended = Result<Option<(ExitStatus, Vec<u8>)>, Error>;
+
+    fn shell(script: &str, limit: Duration) -> (Ended, String) {
+        let mut command = Command::new("sh");
+        command.args(["-c", script]);
+        let mut answer = String::new();
+        let ended = supervise(command, limit, b"", &mut |chunk| {
+            answer += &String::from_utf8_lossy(chunk);
+            if answer.contains("enough") { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        });
+        (ended, answer)
+    }
+
+    /// Whether the process of that number is gone, or is about to be: an orphan's last rites are the system's.
+    fn is_gone(pid: &str) -> bool {
+        (0..500).any(|_| {
+            std::thread::sleep(Duration::from_millis(2));
+            let status = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+            status.is_empty() || status.contains(") Z ")
+        })
+    }
+
+    #[test]
+    fn time_up_ends_the_program_and_its_children() {
+        let started = Instant::now();
+        for script in ["sleep 60 & echo $!; sleep 60", "sleep 60 >&- 2>&- & echo $!; exec >&-; sleep 60"] {
+            let (ended, pid) = shell(script, Duration::from_millis(300));
+            assert!(matches!(ended, Ok(None)), "{ended:?}");
+            assert!(!pid.trim().is_empty() && is_gone(pid.trim()), "{pid}");
+        }
+        assert!(started.elapsed() < Duration::from_secs(20));
+    }
+
+    #[test]
+    fn a_program_is_ended_when_it_has_said_enough() {
+        let started = Instant::now();
+        let (ended, answer) = shell("while :; do echo enough; done", Duration::from_secs(30));
+        assert!(ended.unwrap().is_some() && answer.contains("enough"));
+        assert!(started.elapsed() < Duration::from_secs(20));
+    }
+
+    #[test]
+    fn a_complaint_is_kept_in_part_and_never_waited_for() {
+        let (ended, _) = shell("head -c 1000000 /dev/zero >&2; exit 3", Duration::from_secs(30));
+        let (status, complaint) = ended.unwrap().unwrap();
+        assert_eq!((status.code(), complaint.len()), (Some(3), COMPLAINT_BYTES_MAX));
+    }
+
+    #[test]
+    fn a_program_that_is_not_there_is_missing() {
+        let command = Command::new("no-such-program-as-this");
+        let missing = supervise(command, Duration::from_secs(1), b"", &mut |_| ControlFlow::Continue(()));
+        assert!(matches!(missing, Err(Error::Missing)), "{missing:?}");
+    }
 }

@@ -1,4 +1,5 @@
 //! Against `git log --numstat` itself.
+#![allow(clippy::disallowed_methods)]
 
 use super::{testing::Sandbox, *};
 use flywheel_events::{FileChange, stamp};
@@ -75,20 +76,27 @@ fn every_commit_is_counted_as_git_log_counts_it() {
         lines.sort();
         assert_eq!(lines, expected[&commit.hash], "{}", commit.message);
     }
-    let renamed = &collected.commits[2];
+    let renamed = &collected.commits[1];
     assert_eq!(renamed.message, "fix: rename, delete, binary\n\nbody\n\nRefs: #1");
     assert_eq!(
         renamed.files.iter().find(|file| file.renamed_from.is_some()).unwrap(),
         &FileChange { path: "new.txt".into(), renamed_from: Some("old.txt".into()), added: Some(1), removed: Some(0) }
     );
-    // Oldest first by the instant: the one at +05:30 is the oldest of all.
+    // Oldest first, but no commit before its parent: at +05:30, `side` is earlier than the one it stands on.
     let order: Vec<(&str, String)> = collected
         .commits
         .iter()
         .map(|commit| (commit.message.lines().next().unwrap(), commit.timestamp.unwrap().to_rfc3339()))
         .collect();
-    assert_eq!(order[0], ("feat: root", "2025-12-02T05:00:00-06:00".into()));
-    assert!(order.contains(&("side", "2025-12-02T05:02:00+05:30".into())));
+    let expected = [
+        ("feat: root", "2025-12-02T05:00:00-06:00"),
+        ("fix: rename, delete, binary", "2025-12-02T05:01:00-06:00"),
+        ("side", "2025-12-02T05:02:00+05:30"),
+        ("main", "2025-12-02T05:03:00-06:00"),
+        ("Merge branch 'side'", "2025-12-02T05:04:00-06:00"),
+        ("empty", "2025-12-02T05:05:00-06:00"),
+    ];
+    assert_eq!(order, expected.map(|(message, stamp)| (message, stamp.to_owned())));
     let merge = collected.commits.iter().find(|commit| commit.parents.len() == 2).unwrap();
     assert!(merge.files.is_empty() && merge.clone().read().merge);
 }
@@ -189,7 +197,6 @@ fn an_ambiguous_hash_names_nothing() {
 
 fn fast_import(sandbox: &Sandbox, stream: &str) {
     use std::io::Write;
-    #[allow(clippy::disallowed_methods)]
     let mut child = std::process::Command::new("git")
         .args(["fast-import", "--quiet"])
         .current_dir(&sandbox.repo)
@@ -293,15 +300,11 @@ fn nothing_of_the_repository_is_executed() {
     assert!(sprung.exists());
 }
 
-#[cfg(unix)]
 #[test]
-fn a_git_that_hangs_is_ended_with_its_children() {
+fn a_git_that_takes_too_long_is_a_timeout() {
     let sandbox = Sandbox::new();
-    sandbox.grow("a", 1, "one", "2025-12-02T10:00:00Z");
     let repo = Repo { timeout: Duration::ZERO, ..open(&sandbox) };
-    let started = std::time::Instant::now();
     assert!(matches!(repo.head(), Err(Error::Timeout { .. })));
-    assert!(started.elapsed() < Duration::from_secs(5));
 }
 
 #[test]

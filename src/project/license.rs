@@ -38,14 +38,17 @@ fn recognise(text: &str) -> Option<&'static str> {
     let has = |phrase: &str| words.contains(phrase);
     let begins = |phrase: &str| words.find(phrase).is_some_and(|at| at < 400);
     let redistribution = has("redistribution and use in source and binary forms");
-    if begins("gnu lesser general public license") {
-        return if begins("version 2.1") { Some("LGPL-2.1") } else { begins("version 3").then_some("LGPL-3.0") };
-    }
-    if begins("gnu affero general public license") {
-        return begins("version 3").then_some("AGPL-3.0");
-    }
-    if begins("gnu general public license") {
-        return if begins("version 3") { Some("GPL-3.0") } else { begins("version 2").then_some("GPL-2.0") };
+    // Each names the others further down; the title comes first.
+    let titles =
+        ["gnu lesser general public license", "gnu affero general public license", "gnu general public license"];
+    let title = titles.iter().filter_map(|title| words.find(title).filter(|at| *at < 400).map(|at| (at, *title))).min();
+    match title {
+        Some((_, "gnu lesser general public license")) if begins("version 2.1") => return Some("LGPL-2.1"),
+        Some((_, "gnu lesser general public license")) => return begins("version 3").then_some("LGPL-3.0"),
+        Some((_, "gnu affero general public license")) => return begins("version 3").then_some("AGPL-3.0"),
+        Some(_) if begins("version 2,") => return Some("GPL-2.0"),
+        Some(_) => return begins("version 3").then_some("GPL-3.0"),
+        None => {}
     }
     if begins("apache license") && has("version 2.0") {
         return Some("Apache-2.0");

@@ -152,11 +152,21 @@ fn of_list(session: &SessionCompleted, repo: &Repo, warnings: &mut Vec<String>) 
         found.records.push(recorded(record, *index, warnings));
     }
     if let Some(window) = window(session) {
-        let (hashes, _) = git::in_window(repo, window, Some(author(session))).map_err(stop)?;
-        let more = hashes.iter().filter(|hash| found.commits.iter().all(|commit| commit.hash != **hash)).count();
-        if more > 0 {
-            warnings
-                .push(format!("{more} more by the same author in the session's window: only the listed commits count"));
+        match git::in_window(repo, window, Some(author(session))) {
+            Ok((hashes, _)) => {
+                let listed = |hash: &String| found.commits.iter().any(|commit| commit.hash == *hash);
+                let more = hashes.iter().filter(|hash| !listed(hash)).count();
+                if more > 0 {
+                    warnings.push(format!(
+                        "{more} more by the same author in the session's window: only the listed commits count"
+                    ));
+                }
+            }
+            // The list is what counts; a window too wide to compare it with is no fault of it.
+            Err(git::Error::TooManyCommits { .. }) => {
+                warnings.push("the session's window holds many more commits: only the listed ones count".to_owned());
+            }
+            Err(error) => return Err(stop(error)),
         }
     }
     Ok(found)

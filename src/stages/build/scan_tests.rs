@@ -118,7 +118,7 @@ fn without_a_window_or_a_list_there_are_no_commits() {
         assert_eq!(scanned.warnings.len(), 1);
         assert!(scanned.warnings[0].contains("duration_minutes"), "{:?}", scanned.warnings);
     }
-    let other = session(json!({ "duration_minutes": 1e300, "git_author": "Somebody" }), json!({}));
+    let other = session(json!({ "duration_minutes": u64::MAX, "git_author": "Somebody" }), json!({}));
     let scanned = scan(&other, &world(&sandbox.root, Some("repo"))).unwrap();
     assert!(scanned.commits.is_empty() && scanned.warnings[0].contains("`Somebody`"), "{:?}", scanned.warnings);
 }
@@ -131,10 +131,10 @@ fn a_repository_that_is_not_reachable_leaves_the_sessions_own_words() {
         { "hash": "def456ghi789", "message": "feat: Add website publisher", "timestamp": "2025-12-02T05:18:00Z", "files": ["w.py", "p.py"] },
         { "hash": "abc123def456", "message": "Add publication", "timestamp": "2025-12-02T05:15:00Z", "files": ["p.py"] },
     ] });
-    let check = |repo_path: &str, name: &str, reason: &str| {
+    let check = |repo_path: &str, name: Option<&str>, reason: &str| {
         let claims = json!({ "files_changed": 8, "commits": 3, "lines_added": 450 });
         let scanned = scan(&session(claims, told.clone()), &world(&sandbox.root, Some(repo_path))).unwrap();
-        assert_eq!(scanned.repo_name.as_deref(), Some(name));
+        assert_eq!(scanned.repo_name.as_deref(), name);
         assert_eq!(scanned.figures_from, FiguresFrom::Session);
         assert_eq!(messages(&scanned), ["Add publication", "feat: Add website publisher"]);
         let stats = RepoStats { files_changed: Some(2), lines_added: None, lines_removed: None, commits: 2 };
@@ -146,12 +146,12 @@ fn a_repository_that_is_not_reachable_leaves_the_sessions_own_words() {
             "{why}"
         );
     };
-    check("D:/Agent_Cellphone_V2_Repository", "Agent_Cellphone_V2_Repository", "Windows path");
-    check("C:\\Users\\USER\\tmp3dmu003m", "tmp3dmu003m", "Windows path");
-    check("nowhere", "nowhere", "not on this machine");
-    check("/etc", "etc", "--repo-root");
-    check("../..", "the path", "--repo-root");
-    check("plain", "plain", "is not a git repository");
+    check("D:/Agent_Cellphone_V2_Repository", Some("Agent_Cellphone_V2_Repository"), "Windows path");
+    check("C:\\Users\\USER\\tmp3dmu003m", Some("tmp3dmu003m"), "Windows path");
+    check("nowhere", Some("nowhere"), "not on this machine");
+    check("/etc", Some("etc"), "--repo-root");
+    check("../..", None, "--repo-root");
+    check("plain", Some("plain"), "is not a git repository");
 }
 
 #[test]
