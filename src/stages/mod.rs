@@ -37,6 +37,7 @@ pub fn pipelines() -> Vec<Pipeline> {
                     build::build_log,
                 ),
                 artifact(ArtifactType::SocialPost, "social", "Writes a post about what shipped.", build::social),
+                stage("scan", "Reads what the session changed in its repository, as git counts it.", build::scan),
                 ready(),
             ],
         },

@@ -18,7 +18,7 @@ pub struct RepoScanned {
     pub structure: Option<Structure>,
     /// The session's commits, oldest first.
     pub commits: Vec<Commit>,
-    /// Totals over `commits`.
+    /// Totals over `commits` as git counts them, or over what the session lists where git was not asked.
     pub stats: RepoStats,
     /// Where the figures come from.
     pub figures_from: FiguresFrom,
@@ -28,7 +28,8 @@ pub struct RepoScanned {
     pub readme: Option<TextFile>,
     /// The licence file; null without one.
     pub license_file: Option<LicenseFile>,
-    /// Commits the session lists that the repository does not have, by hash.
+    /// Commits the session lists that the repository does not have, by hash. They stand in `commits` as the session
+    /// tells them, with null lines, and count in no total.
     pub commits_not_found: Vec<String>,
     /// What was odd but no fault.
     pub warnings: Vec<String>,
@@ -120,7 +121,7 @@ pub struct RepoStats {
     pub lines_added: Option<u64>,
     /// Lines removed, merges not counted again; null where nobody counted.
     pub lines_removed: Option<u64>,
-    /// Commits, merges among them.
+    /// Commits, merges among them. Where git counted, those it does not have (`commits_not_found`) are not in it.
     pub commits: u64,
 }
 

@@ -10,3 +10,8 @@ pub use story::story;
 
 #[cfg(test)]
 mod tests;
+//! The stages of a build session.
+
+mod scan;
+
+pub use scan::scan;

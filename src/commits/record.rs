@@ -1,0 +1,124 @@
+//! A commit as the session's agent lists it, where git is not there to tell.
+
+use super::{Raw, message::split, place::is_merge_header};
+use flywheel_events::{Commit, CommitRecord, FileChange, stamp, stamp::Stamp};
+use serde_json::Value;
+use std::collections::BTreeSet;
+
+/// Reads the record at `index` of `source_data.git_commits`, with a warning if its stamp is odd. Lines are null: nobody
+/// counted them.
+pub fn from_record(record: &CommitRecord, index: usize) -> (Commit, Option<String>) {
+    let (timestamp, warning) = read_stamp(record.timestamp.as_ref(), index);
+    let message = record.message.clone().unwrap_or_default();
+    let merge = is_merge_header(split(&message).0);
+    let mut seen = BTreeSet::new();
+    let files = record
+        .files
+        .iter()
+        .filter(|_| !merge)
+        .filter_map(|path| relative(path))
+        .filter(|path| seen.insert(path.clone()))
+        .map(|path| FileChange { path, renamed_from: None, added: None, removed: None })
+        .collect();
+    let author = record.author.as_deref().and_then(name_only);
+    (Raw { hash: record.hash.clone(), author, timestamp, message, files, merge }.read(), warning)
+}
+
+fn read_stamp(value: Option<&Value>, index: usize) -> (Option<Stamp>, Option<String>) {
+    let at = format!("source_data.git_commits[{index}].timestamp");
+    match value {
+        None | Some(Value::Null) => (None, None),
+        Some(Value::String(text)) => match stamp::parse_lenient(text) {
+            Ok((stamp, false)) => (Some(stamp), None),
+            Ok((stamp, true)) => {
+                let warning = format!("{at}: `{text}` is not RFC 3339, read as {}", stamp.to_rfc3339());
+                (Some(stamp), Some(warning))
+            }
+            Err(error) => (None, Some(format!("{at}: {error}; the commit is kept without a time"))),
+        },
+        Some(_) => {
+            (None, Some(format!("{at}: expected text like `2025-12-02T05:20:00Z`; the commit is kept without a time")))
+        }
+    }
+}
+
+/// The name without any e-mail address in it; none where there is nothing else.
+pub fn name_only(author: &str) -> Option<String> {
+    let words: Vec<&str> = author.split_whitespace().filter(|word| !is_address(word)).collect();
+    (!words.is_empty()).then(|| words.join(" "))
+}
+
+fn is_address(word: &str) -> bool {
+    let bare = word.trim_matches(|c: char| !c.is_alphanumeric() && c != '@');
+    word.starts_with('<') || bare.split_once('@').is_some_and(|(user, host)| !user.is_empty() && !host.is_empty())
+}
+
+/// A listed path, relative: of an absolute one only the last component stays.
+fn relative(path: &str) -> Option<String> {
+    let path = path.trim();
+    let drive = path.as_bytes().first().is_some_and(u8::is_ascii_alphabetic) && path.as_bytes().get(1) == Some(&b':');
+    let kept = if drive || path.starts_with(['/', '\\', '~']) {
+        path.rsplit(['/', '\\']).find(|component| !component.is_empty() && !component.ends_with(':'))?
+    } else {
+        path.strip_prefix("./").unwrap_or(path)
+    };
+    (!kept.is_empty()).then(|| kept.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn record(value: Value) -> CommitRecord {
+        serde_json::from_value(value).expect("a record")
+    }
+
+    #[test]
+    fn the_guides_record_reads() {
+        let (commit, warning) = from_record(
+            &record(json!({
+                "hash": "def456ghi789",
+                "message": "feat: Add website publisher",
+                "author": "Agent-7 <agent7@example.org>",
+                "timestamp": "2025-12-02 05:18:00 -0600Z",
+                "files": ["a/b.py", "a/b.py", "./c.py", "/home/x/d.py", "D:\\e\\f.py", "C:", ""],
+            })),
+            1,
+        );
+        assert_eq!(commit.hash, "def456ghi789");
+        assert_eq!(commit.author.as_deref(), Some("Agent-7"));
+        assert_eq!(commit.timestamp.map(|stamp| stamp.to_rfc3339()).as_deref(), Some("2025-12-02T05:18:00-06:00"));
+        assert_eq!((commit.kind.as_deref(), commit.description.as_str()), (Some("feat"), "Add website publisher"));
+        let paths: Vec<&str> = commit.files.iter().map(|file| file.path.as_str()).collect();
+        assert_eq!(paths, ["a/b.py", "c.py", "d.py", "f.py"]);
+        assert!(commit.files.iter().all(|file| file.added.is_none() && file.removed.is_none()));
+        let warning = warning.expect("a warning");
+        assert!(warning.starts_with("source_data.git_commits[1].timestamp: "), "{warning}");
+    }
+
+    #[test]
+    fn a_bad_stamp_is_a_warning_with_its_index() {
+        for (stamp, warned) in [
+            (json!("2025-12-02T05:18:00Z"), false),
+            (json!(null), false),
+            (json!("yesterday"), true),
+            (json!("2025-12-02T05:18:00"), true),
+            (json!(1_764_652_680), true),
+        ] {
+            let (commit, warning) = from_record(&record(json!({ "hash": "a", "timestamp": stamp })), 12);
+            assert_eq!(warning.is_some(), warned, "{stamp}");
+            assert!(warning.is_none_or(|text| text.starts_with("source_data.git_commits[12].timestamp: ")));
+            assert!(commit.timestamp.is_none() || !warned);
+        }
+    }
+
+    #[test]
+    fn an_address_is_no_name() {
+        assert_eq!(name_only("A B <a@b.c>").as_deref(), Some("A B"));
+        assert_eq!(name_only("a@b.c"), None);
+        assert_eq!(name_only("<a@b.c>"), None);
+        assert_eq!(name_only("A @ B").as_deref(), Some("A @ B"));
+        assert_eq!(name_only("A (a@b.c) B").as_deref(), Some("A B"));
+    }
+}
