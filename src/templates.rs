@@ -17,7 +17,10 @@ use std::{collections::BTreeMap, path::Path};
 const FUEL: u64 = 10_000_000;
 
 /// The templates the program carries: one row a file of `templates/`.
-const BUILT_IN: &[(&str, &str)] = &[];
+const BUILT_IN: &[(&str, &str)] = &[
+    ("readme.md", include_str!("../templates/readme.md")),
+    ("readme_recent_work.md", include_str!("../templates/readme_recent_work.md")),
+];
 
 /// The templates in force.
 pub struct Templates {

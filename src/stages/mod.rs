@@ -28,7 +28,10 @@ pub fn pipelines() -> Vec<Pipeline> {
         Pipeline {
             session_type: SessionType::Build,
             about: "Turns work on a repository into its README, a build log and a post.",
-            stages: vec![ready()],
+            stages: vec![
+                stage("readme", "Replaces our block in the repository's README, or writes a first one.", build::readme),
+                ready(),
+            ],
         },
         Pipeline {
             session_type: SessionType::Trade,

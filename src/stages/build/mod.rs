@@ -1,1 +1,5 @@
 //! The stages of a build session.
+
+mod readme;
+
+pub use readme::readme;
