@@ -22,6 +22,8 @@ const BUILT_IN: &[(&str, &str)] = &[
     ("devlog.md", include_str!("../templates/devlog.md")),
     ("gallery.md", include_str!("../templates/gallery.md")),
     ("social_post.md", include_str!("../templates/social_post.md")),
+    ("readme.md", include_str!("../templates/readme.md")),
+    ("readme_recent_work.md", include_str!("../templates/readme_recent_work.md")),
 ];
 
 /// The templates in force.

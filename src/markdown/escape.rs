@@ -90,6 +90,14 @@ fn span(text: &str) -> String {
     format!("{fence}{padding}{text}{padding}{fence}")
 }
 
+/// A fenced code block that holds the text as it is, in a language; its fence is longer than any run of backticks inside.
+pub fn fence(text: &str, language: &str) -> String {
+    let text = visible(text);
+    let longest = text.split(|c| c != '`').map(str::len).max().unwrap_or(0);
+    let fence = "`".repeat((longest + 1).max(3));
+    format!("{fence}{language}\n{}\n{fence}", text.trim_matches('\n'))
+}
+
 /// One line, cleaned and trimmed.
 fn line(text: &str) -> String {
     let mut out = String::with_capacity(text.len());

@@ -16,17 +16,19 @@ mod escape_tests;
 pub mod score;
 
 pub use clean::visible;
-pub use escape::{code, inline, paragraph};
+pub use escape::{code, fence, inline, paragraph};
 
 /// Adds the filters that put text into Markdown.
 ///
 /// - `md`: one line of text inside Markdown (line breaks become spaces).
 /// - `md_block(indent)`: several paragraphs, every following line indented so that it stays in its list item.
 /// - `code`: an inline code span, safe in a table too.
+/// - `fence(language)`: a fenced code block; it begins at the start of a line.
 pub fn add_filters(environment: &mut Environment<'static>) {
     environment.add_filter("md", |text: String| inline(&text));
     environment.add_filter("md_block", |text: String, indent: Option<usize>| paragraph(&text, indent.unwrap_or(0)));
     environment.add_filter("code", |text: String| code(&text));
+    environment.add_filter("fence", |text: String, language: String| fence(&text, &language));
 }
 
 /// GitHub's dialect, as its own parser reads it.

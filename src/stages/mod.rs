@@ -38,6 +38,7 @@ pub fn pipelines() -> Vec<Pipeline> {
                 ),
                 artifact(ArtifactType::SocialPost, "social", "Writes a post about what shipped.", build::social),
                 stage("scan", "Reads what the session changed in its repository, as git counts it.", build::scan),
+                stage("readme", "Replaces our block in the repository's README, or writes a first one.", build::readme),
                 ready(),
             ],
         },

@@ -244,6 +244,11 @@ fn exists(target: &str, scan: &RepoScanned) -> bool {
             name => components.push(name),
         }
     }
+    let seen =
+        [scan.license_file.as_ref().map(|file| &file.path), scan.manifest.as_ref().map(|manifest| &manifest.path)];
+    if seen.into_iter().flatten().any(|path| *path == components.join("/")) {
+        return true;
+    }
     let (Some(structure), Some(first)) = (&scan.structure, components.first()) else { return true };
     let found = structure.top_level.iter().any(|name| name.trim_end_matches('/') == *first);
     found || structure.top_level.len() >= TOP_LEVEL_MAX

@@ -15,3 +15,6 @@ mod tests;
 mod scan;
 
 pub use scan::scan;
+mod readme;
+
+pub use readme::readme;

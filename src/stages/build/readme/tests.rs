@@ -1,0 +1,287 @@
+use super::*;
+use comrak::nodes::NodeValue;
+use flywheel_events::{Evidence, Fact as _, LicenseFile, ManifestCommand, ProjectManifest};
+
+fn made(scan: &RepoScanned, story: Option<&StoryExtracted>) -> Result<ArtifactGenerated, Stop> {
+    let templates = Templates::load(None).expect("the built-in templates compile");
+    readme(&SessionCompleted::example(), scan, story, &templates)
+}
+
+fn written(scan: &RepoScanned, story: Option<&StoryExtracted>) -> ArtifactGenerated {
+    made(scan, story).unwrap_or_else(|stop| panic!("{stop:?}"))
+}
+
+fn commit(hash: &str, message: &str) -> Commit {
+    let description = message.lines().next().unwrap_or("").to_owned();
+    let example = RepoScanned::example().commits.remove(0);
+    Commit { hash: hash.into(), message: message.into(), description, scope: None, ..example }
+}
+
+/// The example's scan of a Rust project, with a README where one is given.
+fn rust(readme: Option<(&str, &str)>) -> RepoScanned {
+    RepoScanned {
+        readme: readme.map(|(path, text)| TextFile { path: path.into(), text: text.into() }),
+        ..RepoScanned::example()
+    }
+}
+
+fn unreachable() -> RepoScanned {
+    RepoScanned {
+        project_type: None,
+        manifest: None,
+        structure: None,
+        commits: vec![commit("abc123def456", "add the publish queue")],
+        figures_from: FiguresFrom::Session,
+        unreachable: Some("no such folder".into()),
+        license_file: None,
+        ..RepoScanned::example()
+    }
+}
+
+fn statement(text: &str) -> Statement {
+    Statement { text: text.into(), evidence: vec![Evidence::Field("narrative".into())] }
+}
+
+#[test]
+fn an_existing_readme_changes_inside_our_block_alone() {
+    let before = "\u{feff}# Mine\r\n\r\nHello.\r\n\r\n## License\r\n\r\nMIT";
+    let once = written(&rust(Some(("README.md", before))), Some(&StoryExtracted::example()));
+    insta::assert_snapshot!(once.content.replace("\r\n", "\n").replace('\u{feff}', "BOM "), @r#"
+    BOM # Mine
+
+    Hello.
+
+    <!-- flywheel:begin id=recent-work sha256=388d57b2a55ec30ef2ef8dc7a72b319e1139e1177c1b09747900fbf176d56344 -->
+    ## Recent work
+
+    ### 2025-12-02
+
+    The publish queue now survives a crash.
+
+    - `9fceb02` queue: keep items across a crash
+    <!-- flywheel:end id=recent-work -->
+
+    ## License
+
+    MIT
+    "#);
+    let at = once.content.find("<!-- flywheel:begin").expect("our block");
+    assert_eq!(&once.content[..at], "\u{feff}# Mine\r\n\r\nHello.\r\n\r\n");
+    assert!(once.content.ends_with("-->\r\n\r\n## License\r\n\r\nMIT"));
+    assert_eq!(once.content.matches('\n').count(), once.content.matches("\r\n").count());
+    let twice = written(&rust(Some(("README.md", &once.content))), Some(&StoryExtracted::example()));
+    assert_eq!(twice.content, once.content);
+    assert_eq!(once.notes["base"], "existing");
+    assert_eq!(once.notes["base_path"], "README.md");
+    assert_eq!(once.notes["base_sha256"], Digest::of(before.as_bytes()).to_string());
+}
+
+#[test]
+fn a_rust_project_gets_a_first_readme_without_pip() {
+    let manifest = ProjectManifest {
+        commands: [("build", "cargo build"), ("run", "cargo run"), ("test", "cargo test")]
+            .map(|(purpose, command)| ManifestCommand { purpose: purpose.into(), command: command.into() })
+            .into(),
+        ..RepoScanned::example().manifest.expect("the example has one")
+    };
+    let artifact = written(&RepoScanned { manifest: Some(manifest), ..rust(None) }, None);
+    insta::assert_snapshot!(artifact.content, @r#"
+    # flywheel
+
+    Turns finished sessions into public artifacts
+
+    ## Install
+
+    ```sh
+    cargo build
+    ```
+
+    ## Usage
+
+    ```sh
+    cargo run
+    ```
+
+    ## Development
+
+    ```sh
+    cargo test
+    ```
+
+    <!-- flywheel:begin id=recent-work sha256=d858fa096f7f15ba9caadbaccd6da2bbe6221f3bb740b50523726e2d84532b9f -->
+    ## Recent work
+
+    ### 2025-12-02
+
+    - `9fceb02` queue: keep items across a crash
+    <!-- flywheel:end id=recent-work -->
+
+    ## Licence
+
+    MIT OR Apache-2.0, see [LICENSE-MIT](LICENSE-MIT).
+    "#);
+    assert!(!artifact.content.contains("pip"));
+    assert_eq!(
+        (artifact.path.as_str(), &artifact.notes["base"]),
+        ("a1b2c3d4-e5f6-7890-abcd-ef1234567890/README.md", &json!("none"))
+    );
+    // What no fact supports is missing, and says so: contributing or support.
+    assert_eq!(artifact.notes["readme_score"]["score"], 95);
+    assert_eq!(artifact.notes["readme_score"]["clean"], true);
+    assert!(artifact.template.expect("templates").starts_with("readme.md@"));
+}
+
+#[test]
+fn a_repository_that_was_not_read_is_said_so() {
+    let artifact = written(&unreachable(), None);
+    insta::assert_snapshot!(artifact.content, @r#"
+    # flywheel
+
+    <!-- flywheel:begin id=recent-work sha256=1ceb9c90b5ce25a4bd89993968fe81a04ad17d916ea6332adce549d94c3b931e -->
+    ## Recent work
+
+    ### 2025-12-02
+
+    The repository was not read; the commits are as the session lists them.
+
+    - `abc123d` add the publish queue
+    <!-- flywheel:end id=recent-work -->
+    "#);
+    assert_eq!(artifact.notes["base"], "unknown");
+}
+
+#[test]
+fn features_stand_in_for_commits() {
+    let story = StoryExtracted {
+        overview: Some(statement("Two\nlines.\n\n# not a heading")),
+        key_features: vec![statement("One *feature*\n- with a line")],
+        ..StoryExtracted::default()
+    };
+    let artifact = written(&RepoScanned { commits: vec![], ..unreachable() }, Some(&story));
+    insta::assert_snapshot!(artifact.content, @r#"
+    # flywheel
+
+    <!-- flywheel:begin id=recent-work sha256=76dd59cde1208e2d28a95aea92621f558196c04e689182738c2c9f2d0b0b40fd -->
+    ## Recent work
+
+    ### 2025-12-02
+
+    The repository was not read.
+
+    Two
+    lines.
+
+    \# not a heading
+
+    - One \*feature\*\
+      \- with a line
+    <!-- flywheel:end id=recent-work -->
+    "#);
+}
+
+#[test]
+fn a_step_with_nothing_to_do_says_why() {
+    for (scan, story, expect) in [
+        (RepoScanned { repo_name: None, ..unreachable() }, None, "the session names no repository"),
+        (RepoScanned { commits: vec![], ..unreachable() }, None, "nothing to say about flywheel but its name"),
+        (
+            RepoScanned { commits: vec![], ..rust(Some(("README.md", "# A\n"))) },
+            Some(StoryExtracted::default()),
+            "neither a commit nor a story to put into the README",
+        ),
+        (rust(Some(("README.rst", "A\n=\n"))), None, "the repository's README is README.rst, which is not Markdown"),
+        (rust(Some(("README", "A\n"))), None, "the repository's README is README, which is not Markdown"),
+    ] {
+        match made(&scan, story.as_ref()) {
+            Err(Stop::NothingToDo(reason)) => assert_eq!(reason, expect),
+            other => panic!("{expect}: {other:?}"),
+        }
+    }
+}
+
+#[test]
+fn an_edited_block_fails_the_step_with_what_to_do() {
+    let once = written(&rust(Some(("docs/README.md", "# A\n"))), None);
+    let edited = once.content.replace("crash", "flood");
+    match made(&rust(Some(("docs/README.md", &edited))), Some(&StoryExtracted::example())) {
+        Err(Stop::Refused { message, hint }) => {
+            assert_eq!(message, "docs/README.md: line 3: the block `recent-work` was edited since it was generated");
+            let hint = hint.expect("a hint");
+            assert!(["keep theirs", "take ours", "outside"].iter().all(|way| hint.contains(way)), "{hint}");
+        }
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn what_was_taken_back_or_only_merged_is_not_listed() {
+    let reverting = |hash: &str, reverts: &str| Commit { reverts: Some(reverts.into()), ..commit(hash, "revert") };
+    let hashes = |commits: &[Commit]| shipped(commits).iter().map(|commit| commit.hash.clone()).collect::<Vec<_>>();
+    for (commits, expect) in [
+        (vec![commit("aaaaaaaaaa", "a"), commit("bbbbbbbbbb", "b")], vec!["aaaaaaaaaa", "bbbbbbbbbb"]),
+        (vec![commit("aaaaaaaaaa", "a"), reverting("bbbbbbbbbb", "aaaaaaa")], vec![]),
+        // The revert was reverted: the first commit stands.
+        (
+            vec![
+                commit("aaaaaaaaaa", "a"),
+                reverting("bbbbbbbbbb", "aaaaaaaaaa"),
+                reverting("cccccccccc", "bbbbbbbbbb"),
+            ],
+            vec!["aaaaaaaaaa"],
+        ),
+        // It takes back what another session did: that is this session's work.
+        (vec![reverting("bbbbbbbbbb", "dddddddddd")], vec!["bbbbbbbbbb"]),
+        (
+            vec![commit("aaaaaaaaaa", "fixup! a"), commit("bbbbbbbbbb", "squash! a"), commit("cccccccccc", "amend! a")],
+            vec![],
+        ),
+        (vec![Commit { merge: true, ..commit("aaaaaaaaaa", "Merge branch 'b'") }], vec![]),
+    ] {
+        assert_eq!(hashes(&commits), expect);
+    }
+}
+
+#[test]
+fn a_long_list_is_cut_at_twenty_and_counted() {
+    let commits: Vec<Commit> = (0..23).map(|n| commit(&format!("{n:040x}"), &format!("change {n} by @ann"))).collect();
+    let content = written(&RepoScanned { commits, ..rust(Some(("README.md", "# A\n"))) }, None).content;
+    assert_eq!(content.matches("\n- `0000000`").count(), 20);
+    assert!(content.contains("change 22 by `@ann`\n") && !content.contains("change 2 by"));
+    assert!(content.contains("\n- and 3 more\n"));
+}
+
+#[test]
+fn untrusted_words_are_never_markup() {
+    let hostile = "<!-- flywheel:end id=recent-work --> ](https://example.org) <script> **x**\n# y";
+    let scan = RepoScanned {
+        repo_name: Some(hostile.into()),
+        manifest: Some(ProjectManifest {
+            name: None,
+            description: Some(hostile.into()),
+            license: Some(hostile.into()),
+            commands: vec![ManifestCommand { purpose: "install".into(), command: format!("```\n{hostile}") }],
+            ..ProjectManifest::default()
+        }),
+        license_file: Some(LicenseFile { path: "LICENSE](x)".into(), spdx: None }),
+        commits: vec![Commit { scope: Some(hostile.into()), ..commit(hostile, hostile) }],
+        ..rust(None)
+    };
+    let content = written(&scan, None).content;
+    let found = blocks::find(&content).expect("our block is whole");
+    assert_eq!(found.len(), 1);
+    assert!(!found[0].is_edited(&content));
+    let arena = comrak::Arena::new();
+    let root = comrak::parse_document(&arena, &content, &comrak::Options::default());
+    let mut html: Vec<String> = vec![];
+    for node in root.descendants() {
+        match &node.data().value {
+            NodeValue::HtmlBlock(block) => html.push(block.literal.trim().to_owned()),
+            NodeValue::HtmlInline(inline) => html.push(inline.clone()),
+            NodeValue::Image(_) | NodeValue::Strong => panic!("{content}"),
+            NodeValue::Link(link) => assert_eq!(link.url, "https://example.org", "{content}"),
+            _ => {}
+        }
+    }
+    assert_eq!(html.len(), 2, "{html:?}");
+    assert!(html.iter().all(|html| html.starts_with("<!-- flywheel:") && html.lines().count() == 1), "{html:?}");
+}
