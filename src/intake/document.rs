@@ -172,8 +172,7 @@ impl Unread {
 fn decode(bytes: &[u8]) -> Result<Source, Box<Unread>> {
     if bytes.len() > SIZE_BYTES_MAX {
         let source = Source::default();
-        let message = format!("the file is too large: {} bytes", bytes.len());
-        let problem = Problem::error(&source, "too_large", 0..0, message)
+        let problem = Problem::error(&source, "too_large", 0..0, "the file is too large")
             .expected(format!("at most {SIZE_BYTES_MAX} bytes (768 KiB)"))
             .hint("leave long conversations, diffs and pictures out, or split the session");
         return Err(Box::new(Unread { problems: vec![problem], source, before: None }));

@@ -172,7 +172,9 @@ impl Report {
         };
         let all = self.errors.len() + self.warnings.len();
         for problem in self.errors.iter().chain(&self.warnings).take(SHOWN_MAX) {
-            let shown = Shown { problem, help: problem.help(), excerpt: Excerpt::of(&name, &self.source, problem) };
+            // Of a file that could not be read there is nothing to show.
+            let excerpt = (!self.source.text().is_empty()).then(|| Excerpt::of(&name, &self.source, problem));
+            let shown = Shown { problem, help: problem.help(), excerpt };
             text.push('\n');
             // Writing to a string cannot fail, and an excerpt always answers.
             let _ = handler.render_report(&mut text, &shown);
@@ -215,7 +217,7 @@ fn plain_char(char: char) -> char {
 struct Shown<'a> {
     problem: &'a Problem,
     help: Option<String>,
-    excerpt: Excerpt,
+    excerpt: Option<Excerpt>,
 }
 
 impl fmt::Display for Shown<'_> {
@@ -239,12 +241,12 @@ impl Diagnostic for Shown<'_> {
     }
 
     fn source_code(&self) -> Option<&dyn miette::SourceCode> {
-        Some(&self.excerpt)
+        self.excerpt.as_ref().map(|excerpt| excerpt as &dyn miette::SourceCode)
     }
 
     fn labels(&self) -> Option<Box<dyn Iterator<Item = LabeledSpan> + '_>> {
-        let label = LabeledSpan::new_primary_with_span(None, self.excerpt.underlined);
-        Some(Box::new(std::iter::once(label)))
+        let excerpt = self.excerpt.as_ref()?;
+        Some(Box::new(std::iter::once(LabeledSpan::new_primary_with_span(None, excerpt.underlined))))
     }
 }
 
