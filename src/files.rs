@@ -4,9 +4,20 @@
 use anyhow::Context as _;
 use std::{
     fs,
-    io::Write as _,
+    io::{self, Read as _, Write as _},
     path::{Path, PathBuf},
 };
+
+/// Reads a file, but not more than so many bytes of it: enough to see that it is too large.
+///
+/// # Errors
+/// As opening and reading say.
+pub fn read_at_most(path: &Path, bytes_max: usize) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    let limit = u64::try_from(bytes_max).unwrap_or(u64::MAX);
+    fs::File::open(path)?.take(limit).read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
 
 /// Writes a file: a temporary file in the same folder, made durable, then renamed over the target, and the folder made
 /// durable too. An existing file keeps its permissions; behind a symbolic link the link's target is replaced, so the
@@ -70,7 +81,7 @@ fn folder(path: &Path) -> &Path {
 }
 
 /// Makes the renaming itself durable.
-fn sync_folder(folder: &Path) -> std::io::Result<()> {
+fn sync_folder(folder: &Path) -> io::Result<()> {
     if cfg!(unix) { fs::File::open(folder)?.sync_all() } else { Ok(()) }
 }
 

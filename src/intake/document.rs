@@ -3,15 +3,21 @@
 //! The order of judgement: size, UTF-8, nesting, syntax, then keys. The tree is read by walking `RawValue`s, which are
 //! slices of the text, so a span is where the slice lies. Nesting is limited before anything recursive runs.
 
-use super::{report::Problem, source::Source, syntax};
+use super::{
+    report::{PROBLEMS_MAX, Problem},
+    source::Source,
+    syntax,
+};
 use serde::de::{DeserializeSeed, IgnoredAny, MapAccess, Visitor};
 use serde_json::{Map, Value, value::RawValue};
-use std::{collections::HashMap, fmt, ops::Range};
+use std::{borrow::Cow, collections::HashMap, fmt, ops::Range};
 
 /// The largest session file, in bytes.
 pub const SIZE_BYTES_MAX: usize = 768 * 1024;
 /// How deep lists and objects may nest; the outermost is level 1.
 pub const DEPTH_MAX: usize = 64;
+/// How much of one key a duplicate's pointer holds.
+const POINTER_STEP_BYTES_MAX: usize = 256;
 /// serde_json speaks to itself through keys with this beginning, so they cannot be anybody's.
 const RESERVED_KEY: &str = "$serde_json::private::";
 
@@ -139,10 +145,12 @@ impl Document {
     /// Every key that stands twice in one object, at its second place.
     pub fn duplicate_keys(&self) -> Vec<Problem> {
         let mut problems = Vec::new();
-        each_object(&self.root, String::new(), &mut |pointer, members| {
+        each_object(&self.root, &mut Vec::new(), &mut |path, members| {
             let mut seen: HashMap<&str, &Member> = HashMap::new();
             for member in members {
-                if let Some(first) = seen.insert(&member.key, member) {
+                if let Some(first) = seen.insert(&member.key, member)
+                    && problems.len() < PROBLEMS_MAX
+                {
                     let (line, column) = self.source.locate(first.key_span.start);
                     let message = format!(
                         "the key `{}` stands twice in one object, before on line {line}, column {column}",
@@ -150,7 +158,7 @@ impl Document {
                     );
                     problems.push(
                         Problem::error(&self.source, "duplicate_key", member.key_span.clone(), message)
-                            .at(join(pointer, &member.key))
+                            .at(pointer_of(path, &member.key))
                             .hint("keep one of them"),
                     );
                 }
@@ -172,8 +180,7 @@ impl Unread {
 fn decode(bytes: &[u8]) -> Result<Source, Box<Unread>> {
     if bytes.len() > SIZE_BYTES_MAX {
         let source = Source::default();
-        let message = format!("the file is too large: {} bytes", bytes.len());
-        let problem = Problem::error(&source, "too_large", 0..0, message)
+        let problem = Problem::error(&source, "too_large", 0..0, "the file is too large")
             .expected(format!("at most {SIZE_BYTES_MAX} bytes (768 KiB)"))
             .hint("leave long conversations, diffs and pictures out, or split the session");
         return Err(Box::new(Unread { problems: vec![problem], source, before: None }));
@@ -304,12 +311,15 @@ fn members_before_an_error(source: &Source) -> Option<Document> {
 
 fn reserved_keys(source: &Source, root: &Node) -> Vec<Problem> {
     let mut problems = Vec::new();
-    each_object(root, String::new(), &mut |pointer, members| {
+    each_object(root, &mut Vec::new(), &mut |path, members| {
         for member in members.iter().filter(|member| member.key.starts_with(RESERVED_KEY)) {
+            if problems.len() == PROBLEMS_MAX {
+                return;
+            }
             let message = format!("no key may begin with `{RESERVED_KEY}`");
             problems.push(
                 Problem::error(source, "reserved_key", member.key_span.clone(), message)
-                    .at(join(pointer, &member.key))
+                    .at(pointer_of(path, &member.key))
                     .hint("rename the key"),
             );
         }
@@ -317,21 +327,40 @@ fn reserved_keys(source: &Source, root: &Node) -> Vec<Problem> {
     problems
 }
 
-fn each_object<'n>(node: &'n Node, pointer: String, visit: &mut impl FnMut(&str, &'n [Member])) {
+/// Visits every object with the keys and indices that lead to it. A pointer is built by whoever needs one: built for
+/// each object, one long key would be copied once for each of its members.
+fn each_object<'n>(
+    node: &'n Node,
+    path: &mut Vec<Cow<'n, str>>,
+    visit: &mut impl FnMut(&[Cow<'n, str>], &'n [Member]),
+) {
     match &node.children {
         Children::None => {}
         Children::Members(members) => {
-            visit(&pointer, members);
+            visit(path, members);
             for member in members {
-                each_object(&member.node, join(&pointer, &member.key), visit);
+                path.push(Cow::Borrowed(&member.key));
+                each_object(&member.node, path, visit);
+                path.pop();
             }
         }
         Children::Items(items) => {
             for (index, item) in items.iter().enumerate() {
-                each_object(item, format!("{pointer}/{index}"), visit);
+                path.push(Cow::Owned(index.to_string()));
+                each_object(item, path, visit);
+                path.pop();
             }
         }
     }
+}
+
+/// The pointer of a member, cut where keys are longer than anybody reads.
+fn pointer_of(path: &[Cow<'_, str>], key: &str) -> String {
+    let mut pointer = String::new();
+    for step in path.iter().map(AsRef::as_ref).chain([key]) {
+        pointer = join(&pointer, step.get(..step.floor_char_boundary(POINTER_STEP_BYTES_MAX)).unwrap_or(step));
+    }
+    pointer
 }
 
 /// A JSON pointer one step longer.

@@ -2,13 +2,13 @@
 
 use super::{
     document::{Document, Member, Node, join, tokens},
-    report::Problem,
+    report::{PROBLEMS_MAX, Problem},
     words,
 };
 use flywheel_events::{AgentId, SessionCompleted, SessionType, stamp, work_session};
 use jsonschema::{ValidationError, Validator, error::ValidationErrorKind as Kind};
 use serde_json::Value;
-use std::{ops::Range, sync::LazyLock};
+use std::{collections::HashSet, ops::Range, sync::LazyLock};
 
 static SCHEMA: LazyLock<Value> = LazyLock::new(|| work_session::session_schema().to_value());
 static VALIDATOR: LazyLock<Validator> =
@@ -83,12 +83,13 @@ fn slips(document: &Document) -> Vec<Slip<'_>> {
         let Some(node) = document.node(object) else { continue };
         let Some(properties) = schema_at(object).and_then(|schema| schema["properties"].as_object()) else { continue };
         let outputs = if object.is_empty() { OUTPUTS.as_slice() } else { &[] };
-        let known = || properties.keys().map(String::as_str).chain(outputs.iter().copied());
-        for member in node.members() {
-            if known().any(|known| known == member.key) {
-                continue;
-            }
-            if let Some(known) = words::nearest(&member.key, known().filter(|known| node.member(known).is_none())) {
+        let known: Vec<&'static str> = properties.keys().map(String::as_str).chain(outputs.iter().copied()).collect();
+        let present: HashSet<&str> = node.members().iter().map(|member| member.key.as_str()).collect();
+        // Each known key is meant once at most.
+        let mut absent: Vec<&str> = known.iter().copied().filter(|known| !present.contains(known)).collect();
+        for member in node.members().iter().filter(|member| !known.contains(&member.key.as_str())) {
+            if let Some(known) = words::nearest(&member.key, absent.iter().copied()) {
+                absent.retain(|absent| *absent != known);
                 slips.push(Slip { object, member, known });
             }
         }
@@ -98,14 +99,13 @@ fn slips(document: &Document) -> Vec<Slip<'_>> {
 
 /// What the schema says, one problem for each value.
 fn schema_errors(document: &Document, slips: &[Slip<'_>]) -> Vec<Problem> {
-    let mut problems: Vec<Problem> = Vec::new();
-    for error in VALIDATOR.iter_errors(&document.value) {
-        let problem = schema_error(document, &error, slips);
-        if !problems.iter().any(|known| known.pointer == problem.pointer) {
-            problems.push(problem);
-        }
-    }
-    problems
+    let mut seen = HashSet::new();
+    VALIDATOR
+        .iter_errors(&document.value)
+        .take(PROBLEMS_MAX)
+        .map(|error| schema_error(document, &error, slips))
+        .filter(|problem| seen.insert(problem.pointer.clone()))
+        .collect()
 }
 
 fn schema_error(document: &Document, error: &ValidationError<'_>, slips: &[Slip<'_>]) -> Problem {
@@ -278,6 +278,9 @@ fn record_stamps(document: &Document) -> Vec<Problem> {
             let pointer = format!("/source_data/{list}/{index}/timestamp");
             let Some(value) = record.get("timestamp").filter(|value| !value.is_null()) else { continue };
             problems.extend(record_stamp(document, &pointer, value));
+            if problems.len() == PROBLEMS_MAX {
+                return problems;
+            }
         }
     }
     problems

@@ -13,6 +13,8 @@ use std::{fmt, ops::Range};
 const CONTEXT_CHARS: usize = 40;
 /// How much of a span is underlined, in characters.
 const UNDERLINED_CHARS_MAX: usize = 60;
+/// How many problems of one kind (syntax, keys, fields, stamps) are looked for in one file.
+pub const PROBLEMS_MAX: usize = 1_000;
 /// How many problems of one file are shown to people; programs get all.
 const SHOWN_MAX: usize = 50;
 /// The width people read at.
@@ -131,7 +133,14 @@ impl Report {
     /// Orders problems as they stand in the file.
     pub fn new(file: impl Into<String>, source: Source, mut problems: Vec<Problem>) -> Self {
         problems.sort_by(|a, b| (a.line, a.column, a.code, &a.pointer).cmp(&(b.line, b.column, b.code, &b.pointer)));
-        let (errors, warnings) = problems.into_iter().partition(|problem| problem.severity == Severity::Error);
+        let more = problems.len() >= PROBLEMS_MAX;
+        let (mut errors, warnings): (Vec<_>, Vec<_>) =
+            problems.into_iter().partition(|problem| problem.severity == Severity::Error);
+        if more && !errors.is_empty() {
+            let end = source.text().len();
+            let message = format!("there may be more: at most {PROBLEMS_MAX} problems of a kind are listed");
+            errors.push(Problem::error(&source, "more_errors", end..end, message));
+        }
         Self { file: file.into(), errors, warnings, source }
     }
 
@@ -172,7 +181,9 @@ impl Report {
         };
         let all = self.errors.len() + self.warnings.len();
         for problem in self.errors.iter().chain(&self.warnings).take(SHOWN_MAX) {
-            let shown = Shown { problem, help: problem.help(), excerpt: Excerpt::of(&name, &self.source, problem) };
+            // Of a file that could not be read there is nothing to show.
+            let excerpt = (!self.source.text().is_empty()).then(|| Excerpt::of(&name, &self.source, problem));
+            let shown = Shown { problem, help: problem.help(), excerpt };
             text.push('\n');
             // Writing to a string cannot fail, and an excerpt always answers.
             let _ = handler.render_report(&mut text, &shown);
@@ -215,7 +226,7 @@ fn plain_char(char: char) -> char {
 struct Shown<'a> {
     problem: &'a Problem,
     help: Option<String>,
-    excerpt: Excerpt,
+    excerpt: Option<Excerpt>,
 }
 
 impl fmt::Display for Shown<'_> {
@@ -239,12 +250,12 @@ impl Diagnostic for Shown<'_> {
     }
 
     fn source_code(&self) -> Option<&dyn miette::SourceCode> {
-        Some(&self.excerpt)
+        self.excerpt.as_ref().map(|excerpt| excerpt as &dyn miette::SourceCode)
     }
 
     fn labels(&self) -> Option<Box<dyn Iterator<Item = LabeledSpan> + '_>> {
-        let label = LabeledSpan::new_primary_with_span(None, self.excerpt.underlined);
-        Some(Box::new(std::iter::once(label)))
+        let excerpt = self.excerpt.as_ref()?;
+        Some(Box::new(std::iter::once(LabeledSpan::new_primary_with_span(None, excerpt.underlined))))
     }
 }
 

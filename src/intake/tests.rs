@@ -197,6 +197,21 @@ fn a_line_of_700_kib_is_cut_around_the_error() {
 }
 
 #[test]
+fn a_file_full_of_errors_ends_with_a_hint_that_there_are_more() {
+    let listed = |file: String| {
+        assert!(file.len() <= document::SIZE_BYTES_MAX);
+        let report = refused(file.as_bytes());
+        assert!(report.errors.len() < 2_100, "{}", report.errors.len());
+        assert_eq!(report.errors.last().map(|problem| problem.code), Some("more_errors"));
+        assert!(report.render(false).contains("--json prints them all"));
+    };
+    let good = |with: String| GOOD.replacen("\"source_data\"", &format!("{with}, \"source_data\""), 1);
+    listed(with("[{ \"hash\": \"def456ghi789\" }]", &format!("[{}1]", "1,".repeat(380_000))));
+    listed(good(format!("\"sessionid\": {{{}\"a\":1}}", "\"a\":1,".repeat(100_000))));
+    listed(good(format!("\"{}\": [{}0]", "x".repeat(300_000), "{\"a\":1,\"a\":1},".repeat(20_000))));
+}
+
+#[test]
 fn the_guides_and_the_swarms_own_files_are_judged_as_they_should() {
     macro_rules! file {
         ($name:literal) => {

@@ -112,6 +112,7 @@ pub fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Opti
     let name = plain(name);
     known
         .into_iter()
+        .filter(|known| known.len().abs_diff(name.len()) * 3 <= known.len() + 6)
         .map(|known| (strsim::damerau_levenshtein(&name, &plain(known)), known))
         .filter(|(distance, known)| distance * 3 <= known.len().min(name.len().max(1)))
         .min_by_key(|(distance, _)| *distance)

@@ -1,5 +1,15 @@
 //! `flywheel session`: make, track and check session files.
 
+mod draft;
+mod new;
+mod note;
+mod repository;
+mod start;
+mod stop;
+mod tracking;
+mod validate;
+mod when;
+
 use super::{Context, Exit};
 
 /// `session` and its commands.
@@ -11,9 +21,35 @@ pub struct Args {
 }
 
 #[derive(Debug, clap::Subcommand)]
-enum Command {}
+enum Command {
+    /// Check session files and show everything that is wrong with them.
+    Validate(validate::Args),
+    /// Make a session file from a repository and a window of time.
+    New(new::Args),
+    /// Start to track a session while it happens.
+    Start(start::Args),
+    /// Add a note, a screenshot or a creation to the session being tracked.
+    Note(note::Args),
+    /// End the session being tracked and write its file.
+    Stop(stop::Args),
+}
 
 /// Runs the command.
-pub fn run(args: Args, _context: &Context) -> anyhow::Result<Exit> {
-    match args.command {}
+pub fn run(args: Args, context: &Context) -> anyhow::Result<Exit> {
+    match args.command {
+        Command::Validate(args) => validate::run(args, context),
+        Command::New(args) => new::run(args, context),
+        Command::Start(args) => start::run(args, context),
+        Command::Note(args) => note::run(args, context),
+        Command::Stop(args) => stop::run(args, context),
+    }
+}
+
+/// Reads a session type, with clap's own "did you mean".
+fn session_type() -> impl clap::builder::TypedValueParser<Value = flywheel_events::SessionType> {
+    use clap::builder::{PossibleValuesParser, TypedValueParser as _};
+    use flywheel_events::SessionType;
+    PossibleValuesParser::new(SessionType::ALL.map(SessionType::as_str)).map(|name| {
+        SessionType::ALL.into_iter().find(|kind| kind.as_str() == name).expect("only the names of types get here")
+    })
 }
