@@ -121,7 +121,9 @@ impl Settings {
         let empty = Map::new();
         let map = session.source_data.trading.as_ref().unwrap_or(&empty);
         let day = present(map, "session").and_then(Value::as_object).unwrap_or(&empty);
-        read(map, "session", "an object with `tz`, `rollover`, `skip_weekends`", |value| value.is_object().then_some(()))?;
+        read(map, "session", "an object with `tz`, `rollover`, `skip_weekends`", |value| {
+            value.is_object().then_some(())
+        })?;
         let zone_expected = "an IANA name like `America/New_York`";
         let mut notes = Notes::default();
         let mut settings = Self {
