@@ -2,3 +2,6 @@
 
 pub mod normalize;
 pub mod summarize;
+
+#[cfg(test)]
+mod tests;
