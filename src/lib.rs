@@ -6,23 +6,23 @@
 
 pub mod accept;
 pub mod cli;
+pub mod commits;
 pub mod config;
 pub mod drive;
 pub mod files;
+pub mod git;
 pub mod images;
 pub mod intake;
 pub mod local;
 pub mod log;
-pub mod commits;
-pub mod git;
 pub mod markdown;
 pub mod output;
 pub mod post;
+pub mod project;
 pub mod queue;
 pub mod runner;
 pub mod safety;
 mod sqlite;
-pub mod project;
 pub mod stages;
 pub mod story;
 pub mod templates;

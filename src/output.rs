@@ -30,6 +30,9 @@ pub fn write(artifact: &ArtifactGenerated, folder: &Path, keep: bool) -> anyhow:
     let found = std::fs::read(&path).ok().map(|bytes| Digest::of(&bytes));
     let same = found == Some(artifact.sha256);
     if !same && (found.is_none() || !keep) {
+        let folder = path.parent().expect("an artifact lies in its session's folder");
+        std::fs::create_dir_all(folder)
+            .map_err(|error| anyhow::anyhow!("cannot make the folder {}: {error}", folder.display()))?;
         files::write_atomically(&path, artifact.content.as_bytes())?;
     }
     Ok(Written { differs: keep && found.is_some() && !same, path })

@@ -63,6 +63,8 @@ fn parse_pipeline(text: &str) -> Result<SessionType, String> {
 struct Job {
     file: PathBuf,
     read: Result<Accepted, Box<Report>>,
+    /// The id a refused file gives itself, right or wrong.
+    claimed_id: Option<String>,
     appended: Option<Appended>,
     /// Its session had ended, or stands in another file of this call.
     ended_before: bool,
@@ -105,14 +107,23 @@ async fn run_all(args: Args, context: &Context) -> anyhow::Result<Exit> {
 
 fn read(file: &Path, pipeline: Option<SessionType>) -> Job {
     let name = file.display().to_string();
-    let read = std::fs::read(file)
-        .map_err(|error| {
+    let (read, claimed_id) = match std::fs::read(file) {
+        Ok(bytes) => {
+            let read = intake::read(&name, &bytes, pipeline);
+            let claimed = || {
+                serde_json::from_slice::<serde_json::Value>(&bytes).ok()?.get("session_id")?.as_str().map(str::to_owned)
+            };
+            let claimed_id = if read.is_err() { claimed() } else { None };
+            (read, claimed_id)
+        }
+        Err(error) => {
             let hint = "give the path of a session file; `flywheel session new` makes one";
-            Box::new(Report::unreadable(&name, "unreadable_file", &format!("the file cannot be read: {error}"), hint))
-        })
-        .and_then(|bytes| intake::read(&name, &bytes, pipeline));
+            let message = format!("the file cannot be read: {error}");
+            (Err(Box::new(Report::unreadable(&name, "unreadable_file", &message, hint))), None)
+        }
+    };
     let warnings = read.as_ref().map_or(vec![], |accepted| accepted.warnings.iter().map(report::warning).collect());
-    Job { file: file.to_owned(), read, appended: None, ended_before: false, warnings }
+    Job { file: file.to_owned(), read, claimed_id, appended: None, ended_before: false, warnings }
 }
 
 /// Appends every session that was read, in the order of the files.
@@ -183,7 +194,7 @@ async fn finish(
             (Ok(accepted), Some(outcome), Some((log, local))) => {
                 finish_one(&job, accepted, outcome, log, local, out, args).await?
             }
-            (Err(refused), ..) => SessionReport::rejected(&job.file, refused),
+            (Err(refused), ..) => SessionReport::rejected(&job.file, job.claimed_id.clone(), refused),
             _ => unreachable!("what was read was appended to an open log"),
         };
         reports.push(report);

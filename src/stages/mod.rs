@@ -29,7 +29,14 @@ pub fn pipelines() -> Vec<Pipeline> {
             session_type: SessionType::Build,
             about: "Turns work on a repository into its README, a build log and a post.",
             stages: vec![
+                stage("scan", "Reads what the session changed in its repository, as git counts it.", build::scan),
                 stage("story", "Says what happened and why, from evidence alone.", build::story),
+                artifact(
+                    ArtifactType::Readme,
+                    "readme",
+                    "Replaces our block in the repository's README, or writes a first one.",
+                    build::readme,
+                ),
                 artifact(
                     ArtifactType::BuildLog,
                     "build_log",
@@ -37,8 +44,6 @@ pub fn pipelines() -> Vec<Pipeline> {
                     build::build_log,
                 ),
                 artifact(ArtifactType::SocialPost, "social", "Writes a post about what shipped.", build::social),
-                stage("scan", "Reads what the session changed in its repository, as git counts it.", build::scan),
-                stage("readme", "Replaces our block in the repository's README, or writes a first one.", build::readme),
                 ready(),
             ],
         },

@@ -64,7 +64,7 @@ struct Failure {
 #[derive(Debug, Serialize)]
 pub(super) struct SessionReport {
     file: PathBuf,
-    session_id: Option<SessionId>,
+    session_id: Option<String>,
     session_type: Option<SessionType>,
     pub(super) status: Status,
     artifacts: Vec<WrittenArtifact>,
@@ -87,7 +87,7 @@ impl SessionReport {
     pub(super) fn of(file: &Path, id: SessionId, session_type: SessionType, warnings: Vec<String>) -> Self {
         Self {
             file: file.to_owned(),
-            session_id: Some(id),
+            session_id: Some(id.to_string()),
             session_type: Some(session_type),
             status: Status::Ready,
             artifacts: vec![],
@@ -99,10 +99,10 @@ impl SessionReport {
         }
     }
 
-    pub(super) fn rejected(file: &Path, report: &Report) -> Self {
+    pub(super) fn rejected(file: &Path, claimed_id: Option<String>, report: &Report) -> Self {
         Self {
             file: file.to_owned(),
-            session_id: None,
+            session_id: claimed_id,
             session_type: None,
             status: Status::Rejected,
             artifacts: vec![],
@@ -195,7 +195,7 @@ pub(super) fn print(reports: &[SessionReport], console: Console) {
         if let Some(rejected) = &report.rendered {
             console.note(rejected.render(console.interactive));
         }
-        let id = report.session_id.map_or_else(|| "-".to_owned(), |id| id.to_string());
+        let id = report.session_id.as_deref().unwrap_or("-");
         console.line(format_args!("{:<10} {id}  {}", report.status.word(), report.file.display()));
         for artifact in &report.artifacts {
             console.line(format_args!("  {:<14} {}", artifact.artifact_type.as_str(), artifact.path.display()));

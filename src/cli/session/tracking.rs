@@ -66,7 +66,7 @@ pub struct Slot {
 
 /// Locks the place of a name.
 pub fn slot(name: AgentId, context: &Context) -> anyhow::Result<Slot> {
-    let folder = context.data.join("tracking");
+    let folder = context.settings.data.join("tracking");
     fs::create_dir_all(&folder).with_context(|| {
         format!("cannot make {}: give a folder you may write to with --data or FLYWHEEL_DATA", folder.display())
     })?;
@@ -96,19 +96,20 @@ pub fn find(which: &Which, context: &Context) -> anyhow::Result<(Slot, State)> {
     match slot.read()? {
         Some(state) => Ok((slot, state)),
         None => {
-            let message = format!("no session of `{}` is being tracked in {}", slot.name, context.data.display());
+            let message =
+                format!("no session of `{}` is being tracked in {}", slot.name, context.settings.data.display());
             Err(Mistake::new(message, "begin one with `flywheel session start`, or check --name and --data").into())
         }
     }
 }
 
 fn nothing_tracked(context: &Context) -> Mistake {
-    let message = format!("no session is being tracked in {}", context.data.display());
+    let message = format!("no session is being tracked in {}", context.settings.data.display());
     Mistake::new(message, "begin one with `flywheel session start`, or check --data")
 }
 
 fn names(context: &Context) -> Vec<AgentId> {
-    let entries = fs::read_dir(context.data.join("tracking")).into_iter().flatten().flatten();
+    let entries = fs::read_dir(context.settings.data.join("tracking")).into_iter().flatten().flatten();
     let name = |entry: fs::DirEntry| entry.file_name().to_str()?.strip_suffix(".json")?.parse().ok();
     let mut names: Vec<AgentId> = entries.filter_map(name).collect();
     names.sort();
