@@ -8,14 +8,16 @@
 
 mod header;
 mod message;
+mod people;
 mod place;
 mod record;
 mod squash;
 
 pub use header::{Header, KNOWN_TYPES};
 pub use message::{Parsed, parse};
+pub use people::name_only;
 pub use place::{Hidden, Place, hidden, link_reverts, place};
-pub use record::{from_record, name_only};
+pub use record::from_record;
 
 use flywheel_events::{Commit, FileChange, stamp::Stamp};
 
@@ -37,14 +39,15 @@ pub struct Raw {
 }
 
 impl Raw {
-    /// The commit with its message read.
+    /// The commit with its message read, and without e-mail addresses in it.
     pub fn read(self) -> Commit {
-        let parsed = parse(&self.message);
+        let message = people::without_addresses(&self.message).into_owned();
+        let parsed = parse(&message);
         Commit {
             hash: self.hash,
             author: self.author,
             timestamp: self.timestamp,
-            message: self.message,
+            message,
             files: self.files,
             merge: self.merge,
             conventional: parsed.conventional,

@@ -1,6 +1,6 @@
 //! A commit as the session's agent lists it, where git is not there to tell.
 
-use super::{Raw, message::split, place::is_merge_header};
+use super::{Raw, message::split, people::name_only, place::is_merge_header};
 use flywheel_events::{Commit, CommitRecord, FileChange, stamp, stamp::Stamp};
 use serde_json::Value;
 use std::collections::BTreeSet;
@@ -42,17 +42,6 @@ fn read_stamp(value: Option<&Value>, index: usize) -> (Option<Stamp>, Option<Str
     }
 }
 
-/// The name without any e-mail address in it; none where there is nothing else.
-pub fn name_only(author: &str) -> Option<String> {
-    let words: Vec<&str> = author.split_whitespace().filter(|word| !is_address(word)).collect();
-    (!words.is_empty()).then(|| words.join(" "))
-}
-
-fn is_address(word: &str) -> bool {
-    let bare = word.trim_matches(|c: char| !c.is_alphanumeric() && c != '@');
-    word.starts_with('<') || bare.split_once('@').is_some_and(|(user, host)| !user.is_empty() && !host.is_empty())
-}
-
 /// A listed path, relative: of an absolute one only the last component stays.
 fn relative(path: &str) -> Option<String> {
     let path = path.trim();
@@ -68,6 +57,7 @@ fn relative(path: &str) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
     use serde_json::json;
 
     fn record(value: Value) -> CommitRecord {
@@ -113,12 +103,12 @@ mod tests {
         }
     }
 
-    #[test]
-    fn an_address_is_no_name() {
-        assert_eq!(name_only("A B <a@b.c>").as_deref(), Some("A B"));
-        assert_eq!(name_only("a@b.c"), None);
-        assert_eq!(name_only("<a@b.c>"), None);
-        assert_eq!(name_only("A @ B").as_deref(), Some("A @ B"));
-        assert_eq!(name_only("A (a@b.c) B").as_deref(), Some("A B"));
+    proptest! {
+        #[test]
+        fn no_record_makes_it_panic(message in any::<String>(), author in any::<String>(), path in any::<String>(), stamp in any::<String>()) {
+            let record = record(json!({ "hash": "a", "message": message, "author": author, "timestamp": stamp, "files": [path] }));
+            let (commit, _) = from_record(&record, usize::MAX);
+            prop_assert!(commit.files.iter().all(|file| !file.path.starts_with('/')));
+        }
     }
 }

@@ -311,3 +311,59 @@ fn oldest_first(commits: Vec<GitCommit>) -> Vec<GitCommit> {
     let mut slots: Vec<Option<GitCommit>> = commits.into_iter().map(Some).collect();
     order.into_iter().filter_map(|at| slots[at].take()).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn commit(at: usize, parents: &[usize], seconds: i64) -> GitCommit {
+        GitCommit {
+            hash: format!("{at:040x}"),
+            parents: parents.iter().map(|at| format!("{at:040x}")).collect(),
+            author: None,
+            timestamp: read_stamp("", &seconds.to_string()),
+            message: String::new(),
+            files: vec![],
+            at_shallow_edge: false,
+        }
+    }
+
+    #[test]
+    fn an_impossible_offset_leaves_the_instant() {
+        assert_eq!(read_stamp("2025-12-02T04:00:00-06:00", "0").unwrap().to_rfc3339(), "2025-12-02T04:00:00-06:00");
+        assert_eq!(
+            read_stamp("2025-12-02T04:00:00+99:00", "1764669600").unwrap().to_rfc3339(),
+            "2025-12-02T10:00:00+00:00"
+        );
+        assert_eq!(read_stamp("", ""), None);
+    }
+
+    proptest! {
+        /// Whatever the dates, none is lost and none comes before its parent.
+        #[test]
+        fn order_keeps_every_commit_after_its_parents(
+            shape in prop::collection::vec((0_i64..5, prop::collection::vec(0_usize..20, 0..3)), 0..20)
+        ) {
+            let commits: Vec<GitCommit> = shape
+                .iter()
+                .enumerate()
+                .map(|(at, (seconds, parents))| {
+                    let parents: Vec<usize> = parents.iter().copied().filter(|parent| *parent < at).collect();
+                    commit(at, &parents, *seconds)
+                })
+                .collect();
+            let ordered = oldest_first(commits.iter().rev().cloned().collect());
+            prop_assert_eq!(ordered.len(), commits.len());
+            for (place, commit) in ordered.iter().enumerate() {
+                let earlier: Vec<&String> = ordered[..place].iter().map(|commit| &commit.hash).collect();
+                prop_assert!(commit.parents.iter().all(|parent| earlier.contains(&parent)));
+            }
+        }
+
+        #[test]
+        fn no_answer_makes_the_reader_panic(bytes in prop::collection::vec(prop::sample::select(b"\0\n\t-0a1\xff".to_vec()), 0..200)) {
+            parse(&bytes);
+        }
+    }
+}

@@ -55,7 +55,7 @@ pub struct Commit {
     pub author: Option<String>,
     /// When it was committed, in the committer's offset.
     pub timestamp: Option<Stamp>,
-    /// The whole message.
+    /// The whole message, without e-mail addresses.
     pub message: String,
     /// The files it changed against its first parent. Empty for a merge: its lines belong to its own commits.
     pub files: Vec<FileChange>,

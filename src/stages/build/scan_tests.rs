@@ -43,14 +43,15 @@ fn a_window_of_an_author_is_counted() {
     );
     sandbox.commit("chore: before", "2025-12-02T09:00:00Z");
     sandbox.grow("src/lib.rs", 3, "feat(core): a", "2025-12-02T10:30:00+0000");
-    sandbox.grow("src/lib.rs", 4, "fix: b", "2025-12-02T06:00:00-0600");
+    let signed = "fix: b\n\nSigned-off-by: A <a@example.org>";
+    sandbox.grow("src/lib.rs", 4, signed, "2025-12-02T06:00:00-0600");
     sandbox.grow("src/other.rs", 4, "c", "2025-12-02T12:00:01Z");
     let scanned = scan(
         &session(json!({ "duration_minutes": 120, "commits": 99, "lines_added": 999 }), json!({})),
         &world(&sandbox.root, Some("repo")),
     )
     .unwrap();
-    assert_eq!(messages(&scanned), ["feat(core): a", "fix: b"]);
+    assert_eq!(messages(&scanned), ["feat(core): a", "fix: b\n\nSigned-off-by: A"]);
     assert_eq!(
         scanned.stats,
         RepoStats { files_changed: Some(1), lines_added: Some(7), lines_removed: Some(0), commits: 2 }
