@@ -34,6 +34,7 @@ fn a_new_block_goes_to_the_end_or_before_the_licence() {
     let bare = new.trim_end();
     for (text, expect) in [
         ("".to_owned(), new.clone()),
+        ("\u{feff}".to_owned(), format!("\u{feff}{new}")),
         ("# A\n".to_owned(), format!("# A\n\n{new}")),
         ("# A\n\n".to_owned(), format!("# A\n\n{new}")),
         ("# A".to_owned(), format!("# A\n\n{bare}")),

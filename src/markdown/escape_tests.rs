@@ -1,6 +1,6 @@
 //! The laws of escaping, by rendering what it wrote.
 
-use super::{code, github, inline, paragraph, visible};
+use super::{code, fence, github, inline, paragraph, visible};
 use comrak::{
     Arena,
     nodes::{Node, NodeValue},
@@ -242,4 +242,10 @@ fn a_code_span_keeps_backticks_spaces_and_pipes() {
     ] {
         assert_eq!(code(text), raw);
     }
+}
+
+#[test]
+fn a_fence_is_longer_than_what_it_holds() {
+    assert_eq!(fence("cargo test\n", "sh"), "```sh\ncargo test\n```");
+    assert_eq!(fence("```\nx\n````", "sh"), "`````sh\n```\nx\n````\n`````");
 }
