@@ -12,9 +12,9 @@
 //!   like a marker and is none, or stands within a list, a quotation or a sentence, is refused, never passed over.
 //! - The bytes outside the blocks stay as they are. A block is the bytes from its begin marker's `<` to its end
 //!   marker's `>`; a block that is not there yet is an insertion and nothing more.
-//! - `sha256` covers the UTF-8 of the inner text: from the first byte after the begin marker's line to the last byte
-//!   before the end marker's line, every CRLF and lone CR as LF (git may have converted the file). An inner text that
-//!   is not blank thus ends in LF, which is hashed.
+//! - `sha256` covers the UTF-8 of the inner text: what stands between the begin marker's line and the end marker's line,
+//!   every CRLF and lone CR as LF (git may have converted the file), without blank lines at its ends (formatters put
+//!   them there), and with one LF after its last line. A hash without that LF is accepted too.
 //! - What [`replace`] returns has been parsed again: all blocks are found in it and the new ones hash as they say.
 //! - A block whose inner text is blank may be filled whatever its hash, and a begin marker may come without one: so a
 //!   person says where a block shall stand, or gives an edited one back.
@@ -56,8 +56,9 @@ pub struct Block {
 impl Block {
     /// Whether the text between the markers is no longer what was generated.
     pub fn is_edited(&self, text: &str) -> bool {
-        let inner = unix(&text[self.inner.clone()]);
-        !inner.trim().is_empty() && self.sha256 != Some(Digest::of(inner.as_bytes()))
+        let inner = settled(&text[self.inner.clone()]);
+        let generated = [inner.as_str(), inner.trim_end_matches('\n')].map(|text| Some(Digest::of(text.as_bytes())));
+        !inner.trim().is_empty() && !generated.contains(&self.sha256)
     }
 }
 
@@ -133,13 +134,12 @@ pub fn replace(text: &str, blocks: &[(&str, String)]) -> Result<String, Error> {
     let ending = line_ending(text);
     let mut text = text.to_owned();
     for (id, inner) in blocks {
-        let inner = format!("{}\n", unix(inner).trim_matches('\n'));
-        let inner = if inner == "\n" { String::new() } else { inner };
+        let inner = settled(inner);
         let digest = Digest::of(inner.as_bytes());
         let begin = format!("<!-- flywheel:begin id={id} sha256={digest} -->");
         let native = inner.replace('\n', ending);
         text = match find(&text)?.into_iter().find(|block| block.id == *id) {
-            Some(block) if block.is_edited(&text) && unix(&text[block.inner.clone()]) != inner => {
+            Some(block) if block.is_edited(&text) && settled(&text[block.inner.clone()]) != inner => {
                 return Err(Error::Edited { line: block.line, id: block.id });
             }
             Some(block) => {
@@ -294,6 +294,14 @@ fn lines(text: &str) -> Vec<Range<usize>> {
     }
     lines.push(start..text.len());
     lines
+}
+
+/// An inner text as it is hashed and written.
+fn settled(inner: &str) -> String {
+    match unix(inner).trim_matches('\n') {
+        "" => String::new(),
+        bare => format!("{bare}\n"),
+    }
 }
 
 fn unix(text: &str) -> String {

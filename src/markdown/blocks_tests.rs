@@ -34,6 +34,7 @@ fn a_new_block_goes_to_the_end_or_before_the_licence() {
     let bare = new.trim_end();
     for (text, expect) in [
         ("".to_owned(), new.clone()),
+        ("\u{feff}".to_owned(), format!("\u{feff}{new}")),
         ("# A\n".to_owned(), format!("# A\n\n{new}")),
         ("# A\n\n".to_owned(), format!("# A\n\n{new}")),
         ("# A".to_owned(), format!("# A\n\n{bare}")),
@@ -107,8 +108,13 @@ fn an_edited_block_is_a_conflict_and_an_emptied_one_is_not() {
     assert_eq!(put(&edited.replace("mine\n", "\n"), "new\n"), Ok(ours.clone()));
     assert_eq!(
         put("# A\n\n<!-- flywheel:begin id=recent-work -->\n<!-- flywheel:end id=recent-work -->\n", "new\n"),
-        Ok(ours)
+        Ok(ours.clone())
     );
+    // A formatter's blank lines are no edit, and a hash may leave the last line break out.
+    let formatted = format!("# A\n\n{}", block("recent-work", "old\n").replace("old\n", "\nold\n\n"));
+    assert_eq!(put(&formatted, "new\n"), Ok(ours.clone()));
+    let bare = formatted.replace(&Digest::of(b"old\n").to_string(), &Digest::of(b"old").to_string());
+    assert_eq!(put(&bare, "new\n"), Ok(ours));
     // Another's edited block is none of this one's business.
     let other = edited.replace("recent-work", "stats") + "\n" + &block("recent-work", "old\n");
     assert!(put(&other, "new\n").is_ok());

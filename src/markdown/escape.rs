@@ -207,7 +207,7 @@ fn is_markup(c: char, before: Option<char>, next: Option<char>, text: &str, at: 
         '*' => !(space(before) && space(next)),
         '_' => !(word(before) && word(next) || space(before) && space(next)),
         // It can only close what is open if no space stands before it: `~5` and `~/x` stay.
-        '~' => next == Some('~') || !(space(before) || before.is_none() && word(next)),
+        '~' => !(space(before) || before.is_none() && word(next)),
         // A heading, or the closing sequence of one.
         '#' => !word(before) && next.is_none_or(|next| next.is_whitespace() || next == '#'),
         '<' => next.is_none_or(|next| next.is_ascii_alphabetic() || matches!(next, '/' | '!' | '?' | '`')),

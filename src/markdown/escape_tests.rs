@@ -1,6 +1,6 @@
 //! The laws of escaping, by rendering what it wrote.
 
-use super::{code, github, inline, paragraph, visible};
+use super::{code, fence, github, inline, paragraph, visible};
 use comrak::{
     Arena,
     nodes::{Node, NodeValue},
@@ -241,5 +241,48 @@ fn a_code_span_keeps_backticks_spaces_and_pipes() {
         ("", ""),
     ] {
         assert_eq!(code(text), raw);
+    }
+}
+
+#[test]
+fn a_fence_is_longer_than_what_it_holds() {
+    assert_eq!(fence("cargo test\n", "sh"), "```sh\ncargo test\n```");
+    assert_eq!(fence("```\nx\n````", "sh"), "`````sh\n```\nx\n````\n`````");
+}
+
+#[test]
+fn no_line_begins_a_block() {
+    for line in [
+        "===",
+        "=",
+        "---",
+        "-",
+        "- - -",
+        "***",
+        "___",
+        ":-",
+        ":-:",
+        "-:",
+        "|-|",
+        "> q",
+        "+ x",
+        "1) x",
+        "~~~",
+        "```",
+        "# h",
+        "    code",
+        "<div>",
+        "<!-- c -->",
+        "[a]: b",
+        "[^a]: b",
+        "- [ ] x",
+        "|a|",
+    ] {
+        for text in
+            [line.to_owned(), format!("above\n{line}\nbelow"), format!("a | b\n{line}"), format!("{line}\n{line}")]
+        {
+            let markdown = paragraph(&text, 0);
+            assert_eq!(shown(&markdown).map(|shown| words(&shown)), Ok(words(&text)), "{markdown}");
+        }
     }
 }

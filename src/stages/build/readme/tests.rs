@@ -285,3 +285,63 @@ fn untrusted_words_are_never_markup() {
     assert_eq!(html.len(), 2, "{html:?}");
     assert!(html.iter().all(|html| html.starts_with("<!-- flywheel:") && html.lines().count() == 1), "{html:?}");
 }
+
+#[test]
+fn the_row_needs_what_the_signature_says() {
+    use crate::stages::{Need, pipelines};
+    let rows = pipelines().into_iter().flat_map(|pipeline| pipeline.stages).collect::<Vec<_>>();
+    let row = rows.iter().find(|row| row.name == "readme").expect("the row");
+    let needs = [
+        Need::Required(SessionCompleted::TYPE),
+        Need::Required(RepoScanned::TYPE),
+        Need::Optional(StoryExtracted::TYPE),
+    ];
+    assert_eq!((row.needs.as_slice(), row.world, row.makes_artifact()), (&needs[..], false, true));
+}
+
+#[test]
+fn a_breaking_commit_says_so() {
+    let scan =
+        RepoScanned { commits: vec![Commit { breaking: true, ..commit("v1", "drop the old format") }], ..rust(None) };
+    assert!(written(&scan, None).content.contains("\n- `v1` **breaking** drop the old format\n"));
+}
+
+#[test]
+fn the_licence_is_what_the_files_state() {
+    let scan = |file: Option<(&str, Option<&str>)>, stated: Option<&str>| RepoScanned {
+        license_file: file.map(|(path, spdx)| LicenseFile { path: path.into(), spdx: spdx.map(str::to_owned) }),
+        manifest: Some(ProjectManifest {
+            description: Some("A tool".into()),
+            license: stated.map(str::to_owned),
+            ..ProjectManifest::default()
+        }),
+        ..rust(None)
+    };
+    for (file, stated, expect) in [
+        (Some(("LICENSE", Some("MIT"))), Some("MIT"), "MIT, see [LICENSE](LICENSE)."),
+        (Some(("LICENSE", Some("MIT"))), Some("Apache-2.0"), "MIT, see [LICENSE](LICENSE)."),
+        (Some(("COPYING", None)), None, "See [COPYING](COPYING)."),
+        (Some(("MY LICENSE", None)), Some("MIT"), "MIT, see `MY LICENSE`."),
+        (None, Some("MIT"), "MIT."),
+    ] {
+        let content = written(&scan(file, stated), None).content;
+        assert!(content.ends_with(&format!("\n## Licence\n\n{expect}\n")), "{expect}: {content}");
+    }
+    let content = written(&scan(None, None), None).content;
+    assert!(!content.to_lowercase().contains("licen") && content.ends_with("-->\n"), "{content}");
+}
+
+#[test]
+fn a_session_without_work_still_makes_a_first_readme_of_a_described_project() {
+    let scan = RepoScanned {
+        commits: vec![],
+        structure: Some(flywheel_events::Structure {
+            top_level: vec!["CONTRIBUTING.md".into()],
+            ..flywheel_events::Structure::default()
+        }),
+        ..rust(None)
+    };
+    let content = written(&scan, None).content;
+    assert!(content.contains("## Contributing\n\nSee [CONTRIBUTING.md](CONTRIBUTING.md).\n"));
+    assert!(!content.contains("flywheel:begin"));
+}
