@@ -30,8 +30,7 @@ static NAMED: LazyLock<Regex> = LazyLock::new(|| {
 });
 
 /// Masks that an earlier cleaning left.
-static MASKS: LazyLock<Regex> =
-    LazyLock::new(|| Regex::new(r"…[A-Za-z0-9]{3}(?:-[0-9]+)?").expect("a test runs it"));
+static MASKS: LazyLock<Regex> = LazyLock::new(|| Regex::new(r"…[A-Za-z0-9]{3}(?:-[0-9]+)?").expect("a test runs it"));
 
 /// The account ids of one document and their masks.
 #[derive(Debug, Default)]
@@ -57,7 +56,8 @@ impl Accounts {
             let amount = after.starts_with(|c: char| c.is_alphanumeric() || "-_%$€".contains(c))
                 || after.strip_prefix(['.', ',']).is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_digit()))
                 || [" USD", " EUR", " GBP", " USDT"].iter().any(|unit| after.starts_with(unit));
-            let said = captures.name("which").is_some() || captures.name("sign").is_some_and(|s| s.as_str().contains('#'));
+            let said =
+                captures.name("which").is_some() || captures.name("sign").is_some_and(|s| s.as_str().contains('#'));
             if !amount && (said || id.len() > DIGITS_MIN) {
                 self.ids.insert(id.as_str().to_owned());
             }
@@ -129,9 +129,20 @@ impl Accounts {
 /// Whether a field of this name holds broker accounts.
 pub(super) fn names_account(key: &str) -> bool {
     let key: String = key.chars().filter(char::is_ascii_alphanumeric).map(|c| c.to_ascii_lowercase()).collect();
-    ["account", "accounts", "acct", "accountid", "accountids", "accountnumber", "accountno", "acctid", "acctno", "acctnumber"]
-        .iter()
-        .any(|name| key.ends_with(name))
+    [
+        "account",
+        "accounts",
+        "acct",
+        "accountid",
+        "accountids",
+        "accountnumber",
+        "accountno",
+        "acctid",
+        "acctno",
+        "acctnumber",
+    ]
+    .iter()
+    .any(|name| key.ends_with(name))
 }
 
 /// Six digits or more, after a few letters or none; groups may be joined by hyphens.
@@ -154,7 +165,8 @@ mod tests {
         for id in ["U1234567", "DU7654321", "123456", "AB-1234567", "1234-5678", "PA1234567"] {
             assert!(is_id(id), "{id}");
         }
-        for name in ["default", "main", "paper-1", "A1", "ira", "roth-2024", "12345", "", "…567", "2024 taxes 123456"] {
+        for name in ["default", "main", "paper-1", "A1", "ira", "roth-2024", "12345", "", "…567", "2024 taxes 123456"]
+        {
             assert!(!is_id(name), "{name}");
         }
     }

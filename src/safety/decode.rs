@@ -102,8 +102,7 @@ pub(super) fn base64_runs(text: &str) -> impl Iterator<Item = Run> {
             }
             let padding = bytes[body..].iter().take(2).take_while(|byte| **byte == b'=').count();
             at = body + padding;
-            let readings: Vec<String> =
-                (0..4).filter_map(|offset| reading(bytes.get(start + offset..body)?)).collect();
+            let readings: Vec<String> = (0..4).filter_map(|offset| reading(bytes.get(start + offset..body)?)).collect();
             if !readings.is_empty() {
                 return Some(Run { start, end: at, readings });
             }

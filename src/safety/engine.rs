@@ -95,7 +95,7 @@ impl Engine {
     }
 }
 
-/// The matches of one rule. After a match that is refused the search goes on inside it.
+/// The matches of one rule. When a value beside a key word is refused, the search goes on inside of the value.
 fn find_one(text: &str, rule: &Rule, pattern: &Regex, rank: usize, spans: &mut Vec<Span>) {
     let mut at = 0;
     while let Some(captures) = pattern.captures_at(text, at) {
@@ -112,8 +112,10 @@ fn find_one(text: &str, rule: &Rule, pattern: &Regex, rank: usize, spans: &mut V
                 rank,
             });
             end
-        } else {
+        } else if found.start > whole.start {
             found.start
+        } else {
+            whole.end
         };
         at = next.max(whole.start + text[whole.start..].chars().next().map_or(1, char::len_utf8));
         if at > text.len() {

@@ -142,8 +142,7 @@ impl Cleaner {
         let mut accounts = Accounts::default();
         accounts.collect_json(document, None);
         accounts.settle();
-        let mut walk =
-            json::Walk { cleaner: self, root: root.as_ref(), accounts: &accounts, found: Found::default() };
+        let mut walk = json::Walk { cleaner: self, root: root.as_ref(), accounts: &accounts, found: Found::default() };
         walk.value(document, None, &mut String::new());
         walk.found.list()
     }

@@ -10,8 +10,29 @@ use super::{engine::Span, rules};
 /// First components that say where a machine keeps things. `/usr`, `/bin`, `/etc`, `/dev` and the like are the same
 /// everywhere and stay.
 const MACHINE_ROOTS: &[&str] = &[
-    "tmp", "var", "opt", "mnt", "media", "work", "srv", "workspace", "workspaces", "data", "private", "Volumes", "home",
-    "Users", "root", "scratch", "storage", "export", "builds", "github", "cygdrive", "snap", "System",
+    "tmp",
+    "var",
+    "opt",
+    "mnt",
+    "media",
+    "work",
+    "srv",
+    "workspace",
+    "workspaces",
+    "data",
+    "private",
+    "Volumes",
+    "home",
+    "Users",
+    "root",
+    "scratch",
+    "storage",
+    "export",
+    "builds",
+    "github",
+    "cygdrive",
+    "snap",
+    "System",
 ];
 
 /// After these words comes a route, not a path.
@@ -65,9 +86,8 @@ impl Root {
             at += part.len();
         }
         let rest = text[at..].strip_prefix('.').unwrap_or(&text[at..]);
-        (rest.len() < text[at..].len() && !rest.starts_with(is_component)
-            || !text[at..].starts_with(is_component))
-        .then_some(at)
+        (rest.len() < text[at..].len() && !rest.starts_with(is_component) || !text[at..].starts_with(is_component))
+            .then_some(at)
     }
 }
 
@@ -176,9 +196,23 @@ fn names_path(key: &str) -> bool {
     if ["url", "api", "route", "http", "endpoint"].iter().any(|word| key.contains(word)) {
         return false;
     }
-    ["path", "paths", "file", "files", "dir", "directory", "folder", "root", "cwd", "filename", "workspace", "screenshot", "screenshots"]
-        .iter()
-        .any(|ending| key.ends_with(ending))
+    [
+        "path",
+        "paths",
+        "file",
+        "files",
+        "dir",
+        "directory",
+        "folder",
+        "root",
+        "cwd",
+        "filename",
+        "workspace",
+        "screenshot",
+        "screenshots",
+    ]
+    .iter()
+    .any(|ending| key.ends_with(ending))
         || matches!(key.as_str(), "home" | "fileschanged" | "deliverables")
 }
 
@@ -204,8 +238,11 @@ fn beginning(text: &str, at: usize) -> Option<(Start, usize)> {
     let rest = text.get(at..)?;
     let drive = |rest: &str| {
         let bytes = rest.as_bytes();
-        let found = bytes.len() >= 3 && bytes[0].is_ascii_alphabetic() && bytes[1] == b':' && matches!(bytes[2], b'/' | b'\\');
-        found.then(|| Start::Drive(char::from(bytes[0].to_ascii_uppercase())))
+        let found =
+            bytes.len() >= 3 && bytes[0].is_ascii_alphabetic() && bytes[1] == b':' && matches!(bytes[2], b'/' | b'\\');
+        // `x://` is an address' scheme.
+        let scheme = rest.get(1..4) == Some("://") && bytes[0].is_ascii_lowercase();
+        (found && !scheme).then(|| Start::Drive(char::from(bytes[0].to_ascii_uppercase())))
     };
     if let Some(start) = drive(rest) {
         return Some((start, at + 2));
@@ -226,7 +263,8 @@ fn beginning(text: &str, at: usize) -> Option<(Start, usize)> {
     }
     if rest.starts_with(r"\\") {
         let words: Vec<&str> = parts(rest, &Start::Share).into_iter().take(2).collect();
-        let named = |word: &&str| word.len() >= 2 && word.chars().all(|c| c.is_ascii_alphanumeric() || "._-$".contains(c));
+        let named =
+            |word: &&str| word.len() >= 2 && word.chars().all(|c| c.is_ascii_alphanumeric() || "._-$".contains(c));
         return (words.len() == 2 && words.iter().all(named)).then_some((Start::Share, at));
     }
     let escaped = rest.starts_with(r"\/home\/") || rest.starts_with(r"\/Users\/");
@@ -249,7 +287,8 @@ fn is_component(c: char) -> bool {
 fn components<'t>(text: &'t str, at: usize, start: &Start) -> (Vec<&'t str>, usize) {
     let windows = *start != Start::Slash;
     let escaped = text[at..].starts_with(r"\/");
-    let separators = |rest: &str| rest.len() - rest.trim_start_matches(|c| c == '/' || c == '\\' && (windows || escaped)).len();
+    let separators =
+        |rest: &str| rest.len() - rest.trim_start_matches(|c| c == '/' || c == '\\' && (windows || escaped)).len();
     let mut found = Vec::new();
     let mut end = at;
     loop {
@@ -287,7 +326,8 @@ fn blanks(rest: &str) -> usize {
     let end = rest.find(|c| !(word(c) || c == ' ')).unwrap_or(rest.len());
     let (inside, after) = rest.split_at(end);
     let count = inside.matches(' ').count();
-    let fits = after.starts_with('\\') && inside.starts_with([' ', '(']) && count <= BLANKS_MAX && !inside.contains("  ");
+    let fits =
+        after.starts_with('\\') && inside.starts_with([' ', '(']) && count <= BLANKS_MAX && !inside.contains("  ");
     if fits { end } else { 0 }
 }
 

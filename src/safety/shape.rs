@@ -2,16 +2,78 @@
 
 /// Words that stand where a value will be.
 const PLACEHOLDER_WORDS: &[&str] = &[
-    "your", "example", "changeme", "change_me", "change-me", "placeholder", "replace", "dummy", "redacted", "insert",
-    "sample", "todo", "fixme", "goes-here", "goes_here", "my-secret", "my_secret", "mysecret", "hidden", "omitted",
+    "your",
+    "example",
+    "changeme",
+    "change_me",
+    "change-me",
+    "placeholder",
+    "replace",
+    "dummy",
+    "redacted",
+    "insert",
+    "sample",
+    "todo",
+    "fixme",
+    "goes-here",
+    "goes_here",
+    "my-secret",
+    "my_secret",
+    "mysecret",
+    "hidden",
+    "omitted",
 ];
 
 /// Values that say what kind of value it is, or that there is none.
 const TYPE_WORDS: &[&str] = &[
-    "string", "str", "text", "number", "int", "integer", "bool", "boolean", "object", "any", "unknown", "null", "none",
-    "nil", "undefined", "true", "false", "required", "optional", "secret", "password", "token", "void", "bytes", "char",
-    "varchar", "default", "empty", "unset", "missing", "invalid", "valid", "expired", "rotated", "changed", "revoked",
-    "pending", "disabled", "enabled", "masked", "api_key", "apikey", "n/a", "env", "vault", "keychain", "prompt", "test",
+    "string",
+    "str",
+    "text",
+    "number",
+    "int",
+    "integer",
+    "bool",
+    "boolean",
+    "object",
+    "any",
+    "unknown",
+    "null",
+    "none",
+    "nil",
+    "undefined",
+    "true",
+    "false",
+    "required",
+    "optional",
+    "secret",
+    "password",
+    "token",
+    "void",
+    "bytes",
+    "char",
+    "varchar",
+    "default",
+    "empty",
+    "unset",
+    "missing",
+    "invalid",
+    "valid",
+    "expired",
+    "rotated",
+    "changed",
+    "revoked",
+    "pending",
+    "disabled",
+    "enabled",
+    "masked",
+    "api_key",
+    "apikey",
+    "n/a",
+    "env",
+    "vault",
+    "keychain",
+    "prompt",
+    "test",
 ];
 
 /// `$VAR`, `${{ secrets.X }}`, `%VAR%`, `{{ x }}`, `<token>` and the like.
@@ -19,15 +81,28 @@ pub(super) fn is_variable(value: &str) -> bool {
     let value = value.trim();
     let name = |c: char| c.is_ascii_alphanumeric() || "_.-:{}() ".contains(c);
     if let Some(rest) = value.strip_prefix('$') {
-        return rest.starts_with(['{', '(']) || rest.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_') && rest.chars().all(name);
+        return rest.starts_with(['{', '('])
+            || rest.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_') && rest.chars().all(name);
     }
     let wrapped = [('<', '>'), ('{', '}'), ('[', ']'), ('%', '%')];
     wrapped.iter().any(|(open, close)| value.len() > 2 && value.starts_with(*open) && value.ends_with(*close))
         || value.starts_with("{{")
         || value.starts_with("[redacted:")
-        || ["process.env", "os.environ", "os.getenv", "env.", "env::", "std::env", "secrets.", "config.", "settings.", "self.", "this."]
-            .iter()
-            .any(|prefix| value.starts_with(prefix))
+        || [
+            "process.env",
+            "os.environ",
+            "os.getenv",
+            "env.",
+            "env::",
+            "std::env",
+            "secrets.",
+            "config.",
+            "settings.",
+            "self.",
+            "this.",
+        ]
+        .iter()
+        .any(|prefix| value.starts_with(prefix))
 }
 
 /// `xxxx`, `****`, `....`: one character over and over, perhaps with a readable end.
@@ -37,7 +112,11 @@ pub(super) fn is_mask(value: &str) -> bool {
     let masked = value.chars().filter(|c| masking(*c)).count();
     let all = value.chars().count();
     let run = value.split(|c| !masking(c)).map(|run| run.chars().count()).max().unwrap_or(0);
-    value.contains("***") || value.ends_with('…') || value.ends_with("...") || all > 0 && masked == all || run * 2 > all && run >= 4
+    value.contains("***")
+        || value.ends_with('…')
+        || value.ends_with("...")
+        || all > 0 && masked == all
+        || run * 2 > all && run >= 4
 }
 
 /// A mask, a variable, or a word that stands where a value will be.
@@ -86,7 +165,8 @@ pub(super) fn is_identifier(value: &str) -> bool {
             return false;
         }
         let kind = |c: char| (c.is_ascii_digit(), c.is_ascii_uppercase());
-        let begins = previous == '_' || kind(previous) != kind(c) && !(previous.is_ascii_uppercase() && c.is_ascii_lowercase());
+        let begins =
+            previous == '_' || kind(previous) != kind(c) && !(previous.is_ascii_uppercase() && c.is_ascii_lowercase());
         match words.last_mut() {
             Some(length) if !begins => *length += 1,
             _ => words.push(1),
@@ -166,13 +246,50 @@ pub(super) fn named(key: &str) -> Named {
     let key = plain(key);
     let ends = |words: &[&str]| words.iter().any(|word| key.ends_with(word));
     if ends(&[
-        "password", "passwd", "passphrase", "passwort", "apikey", "apisecret", "secretkey", "clientsecret", "privatekey",
-        "accesstoken", "refreshtoken", "authtoken", "bearertoken", "sessiontoken", "secretaccesskey", "connectionstring",
-        "accountkey", "webhooksecret", "signingsecret", "signingkey", "encryptionkey", "jwtsecret", "accesskey", "apitoken",
-        "bottoken", "oauthtoken", "idtoken", "appsecret", "authkey",
+        "password",
+        "passwd",
+        "passphrase",
+        "passwort",
+        "apikey",
+        "apisecret",
+        "secretkey",
+        "clientsecret",
+        "privatekey",
+        "accesstoken",
+        "refreshtoken",
+        "authtoken",
+        "bearertoken",
+        "sessiontoken",
+        "secretaccesskey",
+        "connectionstring",
+        "accountkey",
+        "webhooksecret",
+        "signingsecret",
+        "signingkey",
+        "encryptionkey",
+        "jwtsecret",
+        "accesskey",
+        "apitoken",
+        "bottoken",
+        "oauthtoken",
+        "idtoken",
+        "appsecret",
+        "authkey",
     ]) {
         Named::Secret
-    } else if ends(&["token", "secret", "secrets", "pwd", "pass", "credential", "credentials", "authorization", "auth", "bearer", "cookie"]) {
+    } else if ends(&[
+        "token",
+        "secret",
+        "secrets",
+        "pwd",
+        "pass",
+        "credential",
+        "credentials",
+        "authorization",
+        "auth",
+        "bearer",
+        "cookie",
+    ]) {
         Named::Perhaps
     } else {
         Named::Nothing

@@ -4,9 +4,31 @@ use super::Rule;
 use crate::safety::{engine::Hit, shape};
 
 const KEYWORDS: &[&str] = &[
-    "password", "passwd", "passphrase", "passwort", "pwd", "secret", "token", "apikey", "api_key", "api-key", "access_key",
-    "access-key", "accesskey", "private_key", "private-key", "privatekey", "credential", "auth_key", "authkey",
-    "encryption_key", "signing_key", "account_key", "api key", "_pass", "login",
+    "password",
+    "passwd",
+    "passphrase",
+    "passwort",
+    "pwd",
+    "secret",
+    "token",
+    "apikey",
+    "api_key",
+    "api-key",
+    "access_key",
+    "access-key",
+    "accesskey",
+    "private_key",
+    "private-key",
+    "privatekey",
+    "credential",
+    "auth_key",
+    "authkey",
+    "encryption_key",
+    "signing_key",
+    "account_key",
+    "api key",
+    "_pass",
+    "login",
 ];
 
 pub(super) const RULES: &[Rule] = &[
@@ -22,14 +44,14 @@ pub(super) const RULES: &[Rule] = &[
         "connection-string",
         "a password in a connection string",
         &["pwd=", "password="],
-        r#"(?i-u:(?:server|host|data source|user id|uid|user|username|database|dbname)[ ]*=[^;\n"']*;[^\n"']*?(?:password|pwd)[ ]*=)(?P<v>[^;\n"'\[]+)"#,
+        r#"(?i:(?:server|host|data source|user id|uid|user|username|database|dbname)[ ]*=[^;\n"']*;[^\n"']*?(?:password|pwd)[ ]*=)(?P<v>[^;\n"'\[]+)"#,
     )
     .accept(|hit| !shape::is_placeholder(hit.value())),
     Rule::new(
         "connection-string",
         "a password in a connection string",
         &["password="],
-        r#"(?i-u:(?:host|dbname|user)=[^\s"']+(?:[ ]+[a-z_]+=[^\s"']+)*?[ ]+password=)(?P<v>[^\s"'\[]+)"#,
+        r#"(?i:(?:host|dbname|user)=[^\s"']+(?:[ ]+[a-z_]+=[^\s"']+)*?[ ]+password=)(?P<v>[^\s"'\[]+)"#,
     )
     .accept(|hit| !shape::is_placeholder(hit.value())),
 ];

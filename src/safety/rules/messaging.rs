@@ -4,8 +4,13 @@ use super::Rule;
 use crate::safety::shape;
 
 pub(super) const RULES: &[Rule] = &[
-    Rule::new("slack-token", "a Slack token", &["xox", "xapp-"], r"(?:xox[a-z](?:\.xox[a-z])?-[A-Za-z0-9-]{10,}|xapp-[0-9]-[A-Za-z0-9-]{10,})")
-        .accept(|hit| hit.value().bytes().any(|byte| byte.is_ascii_digit()) && !shape::is_mask(hit.value())),
+    Rule::new(
+        "slack-token",
+        "a Slack token",
+        &["xox", "xapp-"],
+        r"(?:xox[a-z](?:\.xox[a-z])?-[A-Za-z0-9-]{10,}|xapp-[0-9]-[A-Za-z0-9-]{10,})",
+    )
+    .accept(|hit| hit.value().bytes().any(|byte| byte.is_ascii_digit()) && !shape::is_mask(hit.value())),
     Rule::new(
         "slack-webhook",
         "a Slack webhook's address",

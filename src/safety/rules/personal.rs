@@ -41,8 +41,9 @@ pub(super) const RULES: &[Rule] = &[
 
 /// Endings of file names that look like a domain's.
 const NOT_DOMAINS: &[&str] = &[
-    "png", "jpg", "jpeg", "gif", "svg", "webp", "ico", "js", "mjs", "ts", "tsx", "jsx", "json", "yaml", "yml", "toml", "service",
-    "timer", "socket", "lock", "html", "css", "scss", "txt", "md", "py", "rs", "go", "sh", "tgz", "gz", "zip", "whl",
+    "png", "jpg", "jpeg", "gif", "svg", "webp", "ico", "js", "mjs", "ts", "tsx", "jsx", "json", "yaml", "yml", "toml",
+    "service", "timer", "socket", "lock", "html", "css", "scss", "txt", "md", "py", "rs", "go", "sh", "tgz", "gz",
+    "zip", "whl",
 ];
 
 fn is_email(hit: &Hit<'_>) -> bool {
@@ -68,9 +69,10 @@ fn is_email(hit: &Hit<'_>) -> bool {
     if hit.before().ends_with("://") {
         return false;
     }
-    let place = hit.after().strip_prefix(':').map(|after| {
-        after.split(|c: char| c.is_whitespace() || "\"'`,;()<>".contains(c)).next().unwrap_or_default()
-    });
+    let place = hit
+        .after()
+        .strip_prefix(':')
+        .map(|after| after.split(|c: char| c.is_whitespace() || "\"'`,;()<>".contains(c)).next().unwrap_or_default());
     !place.is_some_and(|place| local == "git" || place.contains('/') || place.ends_with(".git"))
         && !(local == "git" && !hit.after().starts_with('>'))
 }
@@ -82,7 +84,7 @@ fn is_public_v4(hit: &Hit<'_>) -> bool {
         || address.is_private()
         || address.is_link_local()
         || address.is_documentation()
-        || (a, b) == (100, b) && (64..128).contains(&b)
+        || a == 100 && (64..128).contains(&b)
         || (a == 198 && (b == 18 || b == 19))
         || (a, b, c) == (192, 0, 0);
     if special {
@@ -131,7 +133,9 @@ fn is_international(hit: &Hit<'_>) -> bool {
 /// No digits, letters, decimals or units beside it: not a piece of an id, a time or an amount.
 fn stands_alone(hit: &Hit<'_>) -> bool {
     let (before, after) = (hit.before(), hit.after());
-    let joined = after.strip_prefix(['.', ',', '-', ':', '/']).is_some_and(|after| after.starts_with(|c: char| c.is_ascii_digit()));
+    let joined = after
+        .strip_prefix(['.', ',', '-', ':', '/'])
+        .is_some_and(|after| after.starts_with(|c: char| c.is_ascii_digit()));
     !before.ends_with(|c: char| c.is_alphanumeric() || "-_.+/$€#".contains(c))
         && !after.starts_with(|c: char| c.is_alphanumeric() || "_%$€".contains(c))
         && !joined

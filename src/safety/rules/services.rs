@@ -29,7 +29,12 @@ pub(super) const RULES: &[Rule] = &[
     Rule::new("xai-key", "an xAI API key", &["xai-"], r"(?-u:\b)xai-[A-Za-z0-9]{60,}"),
     Rule::new("perplexity-key", "a Perplexity API key", &["pplx-"], r"(?-u:\b)pplx-[A-Za-z0-9]{40,}"),
     Rule::new("replicate-token", "a Replicate token", &["r8_"], r"(?-u:\b)r8_[A-Za-z0-9]{37,}"),
-    Rule::new("notion-token", "a Notion integration token", &["secret_", "ntn_"], r"(?-u:\b)(?:secret_[A-Za-z0-9]{43}|ntn_[A-Za-z0-9]{40,})"),
+    Rule::new(
+        "notion-token",
+        "a Notion integration token",
+        &["secret_", "ntn_"],
+        r"(?-u:\b)(?:secret_[A-Za-z0-9]{43}|ntn_[A-Za-z0-9]{40,})",
+    ),
     Rule::new("linear-key", "a Linear API key", &["lin_"], r"lin_(?:api|oauth|wh)_[A-Za-z0-9]{32,}"),
     Rule::new("shopify-token", "a Shopify token", &["shp"], r"shp(?:at|ca|pa|ss)_[0-9a-fA-F]{32}"),
     Rule::new("square-token", "a Square token", &["sq0"], r"sq0(?:atp|csp)-[A-Za-z0-9_-]{22,}"),
