@@ -7,7 +7,10 @@ use std::{
 
 use regex::{Captures, Regex, RegexSet};
 
-use super::rules::{self, Rule};
+use super::{
+    rules::{self, Rule},
+    shape,
+};
 
 /// A piece of a text that is to be replaced.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -102,7 +105,7 @@ fn find_one(text: &str, rule: &Rule, pattern: &Regex, rank: usize, spans: &mut V
         let whole = captures.get(0).expect("group 0 always takes part").range();
         let found = ["v", "w", "x"].iter().find_map(|name| captures.name(name)).map_or(whole.clone(), |v| v.range());
         let hit = Hit { text, start: found.start, end: found.end, captures: &captures };
-        let next = if (rule.accept)(&hit) {
+        let next = if !shape::is_mask(hit.value()) && (rule.accept)(&hit) {
             let end = found.end + (rule.extend)(&text[found.end..]);
             spans.push(Span {
                 start: found.start,

@@ -92,7 +92,7 @@ pub fn rules() -> Vec<About> {
 
 /// The rules for secrets. Where two find the same text, the first names it.
 pub(super) fn secrets() -> impl Iterator<Item = &'static Rule> {
-    [keys::RULES, code_hosts::RULES, clouds::RULES, messaging::RULES, services::RULES, assignments::RULES]
+    [code_hosts::RULES, clouds::RULES, messaging::RULES, services::RULES, keys::RULES, assignments::RULES]
         .into_iter()
         .flatten()
 }
