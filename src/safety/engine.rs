@@ -7,7 +7,10 @@ use std::{
 
 use regex::{Captures, Regex, RegexSet};
 
-use super::rules::{self, Rule};
+use super::{
+    rules::{self, Rule},
+    shape,
+};
 
 /// A piece of a text that is to be replaced.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -95,14 +98,14 @@ impl Engine {
     }
 }
 
-/// The matches of one rule. After a match that is refused the search goes on inside it.
+/// The matches of one rule. When a value beside a key word is refused, the search goes on inside of the value.
 fn find_one(text: &str, rule: &Rule, pattern: &Regex, rank: usize, spans: &mut Vec<Span>) {
     let mut at = 0;
     while let Some(captures) = pattern.captures_at(text, at) {
         let whole = captures.get(0).expect("group 0 always takes part").range();
         let found = ["v", "w", "x"].iter().find_map(|name| captures.name(name)).map_or(whole.clone(), |v| v.range());
         let hit = Hit { text, start: found.start, end: found.end, captures: &captures };
-        let next = if (rule.accept)(&hit) {
+        let next = if !shape::is_mask(hit.value()) && (rule.accept)(&hit) {
             let end = found.end + (rule.extend)(&text[found.end..]);
             spans.push(Span {
                 start: found.start,
@@ -112,8 +115,10 @@ fn find_one(text: &str, rule: &Rule, pattern: &Regex, rank: usize, spans: &mut V
                 rank,
             });
             end
-        } else {
+        } else if found.start > whole.start {
             found.start
+        } else {
+            whole.end
         };
         at = next.max(whole.start + text[whole.start..].chars().next().map_or(1, char::len_utf8));
         if at > text.len() {

@@ -39,6 +39,9 @@ const PASSES_MAX: usize = 6;
 /// The shortest held secret that is looked for; anything shorter would redact ordinary words.
 const HELD_SECRET_LENGTH_MIN: usize = 8;
 
+/// Anything shorter holds neither a key word with its value nor a token.
+const SECRET_LENGTH_MIN: usize = 8;
+
 /// Something that was found and replaced. Never its value.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
 pub struct Finding {
@@ -203,6 +206,9 @@ impl Cleaner {
     }
 
     fn plain_secrets(&self, text: &str) -> Vec<Span> {
+        if text.len() < SECRET_LENGTH_MIN {
+            return Vec::new();
+        }
         let mut spans = engine::secrets().find(text);
         for held in &self.held {
             spans.extend(text.match_indices(held.value.as_str()).map(|(start, value)| Span {

@@ -133,6 +133,10 @@ fn one(
     }
     let (parts, end) = components(text, body, start);
     let Some(last) = parts.last() else { return (end, None) };
+    if text[..index].ends_with('<') && parts.len() == 1 {
+        // The end of an element, such as `</root>`.
+        return (end, None);
+    }
     if let Some(length) = home_length(start, &parts) {
         let rest = &parts[length..];
         let temporary = rest.len() > 3 && rest[..3].join("/").eq_ignore_ascii_case("appdata/local/temp");
@@ -230,7 +234,7 @@ fn begins(text: &str, index: usize) -> bool {
     if text[index..].starts_with('\\') {
         return !"\\/._-~$%".contains(previous);
     }
-    !"/\\._-~$%@*}])<+^?".contains(previous) && !(previous == ':' && text[index..].starts_with("//"))
+    !"/\\._-~$%@*}])+^?".contains(previous) && !(previous == ':' && text[index..].starts_with("//"))
 }
 
 /// What an absolute path at `at` begins with, and where its components do.
@@ -240,7 +244,9 @@ fn beginning(text: &str, at: usize) -> Option<(Start, usize)> {
         let bytes = rest.as_bytes();
         let found =
             bytes.len() >= 3 && bytes[0].is_ascii_alphabetic() && bytes[1] == b':' && matches!(bytes[2], b'/' | b'\\');
-        found.then(|| Start::Drive(char::from(bytes[0].to_ascii_uppercase())))
+        // `x://` is an address' scheme.
+        let scheme = rest.get(1..4) == Some("://") && bytes[0].is_ascii_lowercase();
+        (found && !scheme).then(|| Start::Drive(char::from(bytes[0].to_ascii_uppercase())))
     };
     if let Some(start) = drive(rest) {
         return Some((start, at + 2));
@@ -308,12 +314,6 @@ fn components<'t>(text: &'t str, at: usize, start: &Start) -> (Vec<&'t str>, usi
             end -= last.len() - trimmed.len();
             *last = trimmed;
         }
-    }
-    // A separator at the end goes with it: what is left is one name.
-    let closing = separators(&text[end..]);
-    let after = &text[end + closing..];
-    if !found.is_empty() && closing == 1 && text[end..].starts_with('/') && !after.starts_with(is_component) {
-        end += closing;
     }
     (found, end)
 }

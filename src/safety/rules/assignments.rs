@@ -4,16 +4,14 @@ use super::Rule;
 use crate::safety::{engine::Hit, shape};
 
 const KEYWORDS: &[&str] = &[
-    "password",
-    "passwd",
-    "passphrase",
-    "passwort",
+    "pass",
     "pwd",
     "secret",
     "token",
     "apikey",
     "api_key",
     "api-key",
+    "api key",
     "access_key",
     "access-key",
     "accesskey",
@@ -22,13 +20,17 @@ const KEYWORDS: &[&str] = &[
     "privatekey",
     "credential",
     "auth_key",
+    "auth-key",
     "authkey",
     "encryption_key",
+    "encryption-key",
+    "encryptionkey",
     "signing_key",
+    "signing-key",
+    "signingkey",
     "account_key",
-    "api key",
-    "_pass",
-    "login",
+    "account-key",
+    "accountkey",
 ];
 
 pub(super) const RULES: &[Rule] = &[
@@ -36,7 +38,7 @@ pub(super) const RULES: &[Rule] = &[
         "secret-assignment",
         "a value beside a key word such as password or api_key",
         KEYWORDS,
-        r#"(?P<key>(?i-u:[a-z0-9_.-]*(?:password|passwd|passphrase|passwort|pwd|secret|token|api[_ -]?key|access[_-]?key|private[_-]?key|auth[_-]?key|encryption[_-]?key|signing[_-]?key|account[_-]?key|secret[_-]?key|credentials?|_pass)))\\?["'`]?\]?[ \t]*(?P<op>:=|=>|==|=|:)[ \t]*(?:[rbfu]?\\?"(?P<v>[^"\\\n]{4,})|[rbfu]?'(?P<w>[^'\n]{4,})'|`?(?P<x>[^\s"'`,;&<>(){}\[\]=:\\|$][^\s"'`,;&<>(){}\[\]\\|]{3,120}))"#,
+        r#"(?P<key>(?i-u:[a-z0-9_.-]*(?:password|passwd|passphrase|passwort|pwd|secret|token|api[_ -]?key|access[_-]?key|private[_-]?key|auth[_-]?key|encryption[_-]?key|signing[_-]?key|account[_-]?key|secret[_-]?key|secret[_-]?key[_-]?base|credentials?|_pass|(?-u:\b)pass)))\\?["'`]?\]?[ \t]*(?P<op>:=|=>|==|=|:|(?i-u:is|was)[ ])[ \t]*(?:[rbfu]?\\?"(?P<v>[^"\\\n]{4,})|[rbfu]?'(?P<w>[^'\n]{4,})'|`?(?P<x>[^\s"'`,;&<>(){}\[\]=:\\|$][^\s"'`,;&<>(){}\[\]\\|]{3,60}))"#,
     )
     .accept(is_secret)
     .extend(|after| after.find(|c: char| c.is_whitespace() || "\"'`,;&<>(){}[]\\|".contains(c)).unwrap_or(after.len())),
@@ -44,14 +46,14 @@ pub(super) const RULES: &[Rule] = &[
         "connection-string",
         "a password in a connection string",
         &["pwd=", "password="],
-        r#"(?i-u:(?:server|host|data source|user id|uid|user|username|database|dbname)[ ]*=[^;\n"']*;[^\n"']*?(?:password|pwd)[ ]*=)(?P<v>[^;\n"'\[]+)"#,
+        r#"(?i:(?:server|host|data source|user id|uid|user|username|database|dbname)[ ]*=[^;\n"']*;[^\n"']*?(?:password|pwd)[ ]*=)(?P<v>[^;\n"'\[]+)"#,
     )
     .accept(|hit| !shape::is_placeholder(hit.value())),
     Rule::new(
         "connection-string",
         "a password in a connection string",
         &["password="],
-        r#"(?i-u:(?:host|dbname|user)=[^\s"']+(?:[ ]+[a-z_]+=[^\s"']+)*?[ ]+password=)(?P<v>[^\s"'\[]+)"#,
+        r#"(?i:(?:host|dbname|user)=[^\s"']+(?:[ ]+[a-z_]+=[^\s"']+)*?[ ]+password=)(?P<v>[^\s"'\[]+)"#,
     )
     .accept(|hit| !shape::is_placeholder(hit.value())),
 ];
@@ -72,7 +74,9 @@ fn is_secret(hit: &Hit<'_>) -> bool {
     if value.contains(char::is_whitespace) || value.len() < 6 || shape::is_harmless(value) {
         return false;
     }
-    if shape::names_password(key) {
+    // In a sentence, too many words follow that are none.
+    let said = hit.name("op").is_some_and(|op| op.starts_with(|c: char| c.is_ascii_alphabetic()));
+    if shape::names_password(key) && !said {
         let varied = value.bytes().any(|byte| !byte.is_ascii_alphabetic());
         let plain = !quoted && shape::is_identifier(value) && !value.bytes().any(|byte| byte.is_ascii_digit());
         return varied && !plain || shape::is_passphrase(value);

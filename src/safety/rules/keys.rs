@@ -56,9 +56,16 @@ pub(super) const RULES: &[Rule] = &[
     )
     .accept(|hit| shape::is_random(hit.value())),
     Rule::new(
+        "cookie",
+        "the session in a Cookie header",
+        &["cookie:"],
+        r#"(?i-u:cookie):[^\n]*?(?i-u:sess[a-z_.-]*|[a-z_.-]*sid|auth[a-z_-]*|jwt)=(?P<v>[^\s;,"']{12,})"#,
+    )
+    .accept(|hit| shape::is_random(hit.value())),
+    Rule::new(
         "url-credentials",
         "a user name and password in a URL",
-        &["curl", "wget"],
+        &["curl"],
         r#"(?-u:\b)curl(?-u:\b)[^\n]*?[ \t](?:-u|--user)[ =]?["']?(?P<v>[^\s"':$<]+:[^\s"'$<]{4,})"#,
     )
     .accept(|hit| !shape::is_placeholder(hit.value())),

@@ -84,7 +84,7 @@ fn is_public_v4(hit: &Hit<'_>) -> bool {
         || address.is_private()
         || address.is_link_local()
         || address.is_documentation()
-        || (a, b) == (100, b) && (64..128).contains(&b)
+        || a == 100 && (64..128).contains(&b)
         || (a == 198 && (b == 18 || b == 19))
         || (a, b, c) == (192, 0, 0);
     if special {
@@ -124,7 +124,9 @@ fn is_international(hit: &Hit<'_>) -> bool {
     let digits = value.bytes().filter(u8::is_ascii_digit).count();
     let groups: Vec<&str> = value.split(|c: char| !c.is_ascii_digit()).filter(|group| !group.is_empty()).collect();
     // A gain written in thousands, or a plain number, is no phone number.
-    let thousands = groups.len() > 1 && groups[1..].iter().all(|group| group.len() == 3) && digits < 11;
+    let cents = value.rsplit_once('.').is_some_and(|(_, cents)| cents.len() <= 2);
+    let whole = &groups[1..groups.len() - usize::from(cents && groups.len() > 1)];
+    let thousands = !whole.is_empty() && whole.iter().all(|group| group.len() == 3) && digits < 11;
     let decimal = value.contains('.') && groups.len() == 2;
     let long_enough = if groups.len() == 1 { digits >= 10 } else { digits >= 8 };
     long_enough && !thousands && !decimal && stands_alone(hit)

@@ -1,0 +1,226 @@
+//! Lengths as platforms count them. To add a platform, add a row.
+//!
+//! X: twitter-text, configuration v3. Bluesky: `app.bsky.feed.post`. Mastodon: its `StatusLengthValidator`.
+
+use std::sync::LazyLock;
+
+use regex::Regex;
+use unicode_normalization::UnicodeNormalization;
+use unicode_segmentation::UnicodeSegmentation;
+
+/// A platform and the length of what it takes.
+#[derive(Debug)]
+pub struct Platform {
+    /// Its name in configuration and in reports.
+    pub name: &'static str,
+    /// The most that one post may count.
+    pub limit: usize,
+    /// The most bytes of UTF-8 in one post, where there is such a limit too.
+    pub bytes_max: Option<usize>,
+    weigh: fn(Kind, &str) -> usize,
+}
+
+/// X, by twitter-text's weights.
+pub const X: Platform = Platform { name: "x", limit: 280, bytes_max: None, weigh: weigh_x };
+
+/// Bluesky: graphemes and bytes; a URL counts in full.
+pub const BLUESKY: Platform =
+    Platform { name: "bluesky", limit: 300, bytes_max: Some(3000), weigh: |_, text| text.graphemes(true).count() };
+
+/// Mastodon as it comes; an instance may allow more.
+pub const MASTODON: Platform = Platform { name: "mastodon", limit: 500, bytes_max: None, weigh: weigh_mastodon };
+
+/// Every platform.
+pub const PLATFORMS: &[Platform] = &[X, BLUESKY, MASTODON];
+
+/// What a URL counts on X and Mastodon, however long it is.
+const URL_WEIGHT: usize = 23;
+
+/// What a piece of text is to a platform.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    /// A URL with a protocol, or a domain with a valid top level.
+    Url,
+    /// Something with a protocol whose host no platform links, such as `http://localhost`.
+    Address,
+    Mention,
+    Tag,
+    Grapheme,
+}
+
+/// A piece of text that is not cut.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Unit {
+    pub start: usize,
+    pub end: usize,
+    weight: usize,
+}
+
+impl Unit {
+    pub fn is_blank(&self, text: &str) -> bool {
+        text[self.start..self.end].chars().all(char::is_whitespace)
+    }
+}
+
+impl Platform {
+    /// How much of the limit a text takes.
+    pub fn count(&self, text: &str) -> usize {
+        let text: String = text.nfc().collect();
+        entities(&text).map(|(kind, start, end)| (self.weigh)(kind, &text[start..end])).sum()
+    }
+
+    /// Whether a text fits into one post that has `reserved` ASCII characters more.
+    pub(super) fn fits(&self, text: &str, reserved: usize) -> bool {
+        self.count(text) + reserved <= self.limit && self.bytes_max.is_none_or(|max| text.len() + reserved <= max)
+    }
+
+    /// The pieces of a text, none of them longer than a post.
+    pub(super) fn units(&self, text: &str, reserved: usize) -> Vec<Unit> {
+        let unit = |kind, start: usize, end: usize| Unit { start, end, weight: (self.weigh)(kind, &text[start..end]) };
+        let too_long = |unit: &Unit| self.reach(std::slice::from_ref(unit), reserved) == 0;
+        let mut units = Vec::new();
+        for (kind, start, end) in entities(text) {
+            let whole = unit(kind, start, end);
+            if !too_long(&whole) {
+                units.push(whole);
+                continue;
+            }
+            for (at, grapheme) in text[start..end].grapheme_indices(true) {
+                let piece = unit(Kind::Grapheme, start + at, start + at + grapheme.len());
+                if !too_long(&piece) {
+                    units.push(piece);
+                    continue;
+                }
+                let chars = grapheme.char_indices().map(|(within, c)| (piece.start + within, c.len_utf8()));
+                units.extend(chars.map(|(at, length)| unit(Kind::Grapheme, at, at + length)));
+            }
+        }
+        units
+    }
+
+    /// How many of the units fit into one post.
+    pub(super) fn reach(&self, units: &[Unit], reserved: usize) -> usize {
+        let (mut weight, mut bytes) = (reserved, reserved);
+        units
+            .iter()
+            .take_while(|unit| {
+                weight += unit.weight;
+                bytes += unit.end - unit.start;
+                weight <= self.limit && self.bytes_max.is_none_or(|max| bytes <= max)
+            })
+            .count()
+    }
+}
+
+fn weigh_x(kind: Kind, text: &str) -> usize {
+    match kind {
+        Kind::Url => URL_WEIGHT,
+        _ => text.graphemes(true).map(weigh_x_grapheme).sum(),
+    }
+}
+
+fn weigh_x_grapheme(grapheme: &str) -> usize {
+    if is_emoji(grapheme) {
+        return 2;
+    }
+    grapheme
+        .chars()
+        .map(|c| match u32::from(c) {
+            0..=0x10FF | 0x2000..=0x200D | 0x2010..=0x201F | 0x2032..=0x2037 => 1,
+            _ => 2,
+        })
+        .sum()
+}
+
+fn weigh_mastodon(kind: Kind, text: &str) -> usize {
+    match kind {
+        Kind::Url | Kind::Address if has_protocol(text) => URL_WEIGHT,
+        // The domain of a remote account is free.
+        Kind::Mention => text.split('@').nth(1).map_or(0, |user| user.graphemes(true).count() + 1),
+        _ => text.graphemes(true).count(),
+    }
+}
+
+fn has_protocol(text: &str) -> bool {
+    text.get(..4).is_some_and(|start| start.eq_ignore_ascii_case("http"))
+}
+
+/// Whether a grapheme is an emoji: joined, coloured, a flag, a keycap, or alone.
+fn is_emoji(grapheme: &str) -> bool {
+    let mut chars = grapheme.chars();
+    let Some(first) = chars.next() else { return false };
+    match u32::from(first) {
+        0x1F000..=0x1FAFF | 0x2600..=0x27BF | 0x2300..=0x23FF | 0x2B00..=0x2BFF | 0x2190..=0x21FF | 0x25A0..=0x25FF => {
+            true
+        }
+        0x203C | 0x2049 | 0x2122 | 0x2139 | 0x2934 | 0x2935 | 0x3030 | 0x303D | 0x3297 | 0x3299 => true,
+        0xA9 | 0xAE => chars.next() == Some('\u{FE0F}'),
+        0x23 | 0x2A | 0x30..=0x39 => grapheme.ends_with('\u{20E3}'),
+        _ => false,
+    }
+}
+
+/// The pieces of a text in their order, without gaps: what is linked, and the graphemes between.
+fn entities(text: &str) -> impl Iterator<Item = (Kind, usize, usize)> {
+    let mut linked = links(text).into_iter().peekable();
+    let mut at = 0;
+    std::iter::from_fn(move || {
+        if let Some((kind, start, end)) = linked.next_if(|(_, start, _)| *start == at) {
+            at = end;
+            return Some((kind, start, end));
+        }
+        let until = linked.peek().map_or(text.len(), |(_, start, _)| *start);
+        let grapheme = text[at..until].graphemes(true).next()?;
+        at += grapheme.len();
+        Some((Kind::Grapheme, at - grapheme.len(), at))
+    })
+}
+
+/// URLs, mentions and tags, in their order and apart.
+fn links(text: &str) -> Vec<(Kind, usize, usize)> {
+    static LINKS: LazyLock<Regex> = LazyLock::new(|| Regex::new(&pattern()).expect("a test runs it"));
+    if !text.contains(['.', '@', '#', ':']) {
+        return Vec::new();
+    }
+    let mut found = Vec::new();
+    let mut at = 0;
+    while let Some(captures) = LINKS.captures_at(text, at) {
+        let kinds = [("url", Kind::Url), ("address", Kind::Address), ("mention", Kind::Mention), ("tag", Kind::Tag)];
+        let Some((kind, link)) = kinds.iter().find_map(|(name, kind)| Some((*kind, captures.name(name)?))) else {
+            break;
+        };
+        // `main.rs_old` and `a.comx` are no domains.
+        let word = |c: char| c.is_alphanumeric() || c == '_' || c == '@';
+        let bare = kind == Kind::Url && !has_protocol(link.as_str());
+        if bare && text[link.end()..].starts_with(word) {
+            at = link.end();
+            continue;
+        }
+        found.push((kind, link.start(), link.end()));
+        at = link.end();
+    }
+    found
+}
+
+fn pattern() -> String {
+    let tops = TOP_LEVELS.split_whitespace().collect::<Vec<_>>().join("|");
+    let host = format!(r"(?:[\p{{L}}\p{{N}}](?:[\p{{L}}\p{{N}}_-]*[\p{{L}}\p{{N}}])?\.)+(?:{tops})");
+    let path = r"(?::[0-9]+)?(?:/(?:[\p{L}\p{N}!*';:=+,.$/%#\[\]_~@|&()–-]*[\p{L}\p{N}=_#/+&~-])?)?(?:\?[\p{L}\p{N}!?*'();:&=+$/%#\[\]_.,~|@-]*[\p{L}\p{N}_&=#/-])?";
+    let before = r"(?:^|[^\p{L}\p{N}@＠$#＃_./-])";
+    format!(
+        r#"(?i){before}(?:(?P<url>(?:https?://)?{host}(?-u:\b){path})|(?P<address>https?://[^\s<>"]+)|(?P<mention>[@＠][a-z0-9_]+(?:@[a-z0-9.-]+[a-z0-9])?)|(?P<tag>[#＃$][\p{{L}}\p{{N}}_]+))"#
+    )
+}
+
+/// Top-level domains: the countries', and the common ones of the others.
+const TOP_LEVELS: &str = "com org net edu gov mil int info biz name pro mobi jobs travel app dev page blog cloud online \
+    site store shop tech xyz top club live news media wiki space website agency studio design games game io \
+    foundation software systems network digital academy zone tools social world today email support community \
+    finance capital money trade trading exchange art link click run codes engineering company technology \
+    ac ad ae af ag ai al am ao aq ar as at au aw ax az ba bb bd be bf bg bh bi bj bm bn bo br bs bt bw by bz ca cc cd \
+    cf cg ch ci ck cl cm cn co cr cu cv cw cx cy cz de dj dk dm do dz ec ee eg er es et eu fi fj fk fm fo fr ga gd ge \
+    gf gg gh gi gl gm gn gp gq gr gs gt gu gw gy hk hm hn hr ht hu id ie il im in iq ir is it je jm jo jp ke kg kh ki \
+    km kn kp kr kw ky kz la lb lc li lk lr ls lt lu lv ly ma mc md me mg mh mk ml mm mn mo mp mq mr ms mt mu mv mw mx \
+    my mz na nc ne nf ng ni nl no np nr nu nz om pa pe pf pg ph pk pl pm pn pr ps pt pw py qa re ro rs ru rw sa sb sc \
+    sd se sg sh si sk sl sm sn so sr ss st su sv sx sy sz tc td tf tg th tj tk tl tm tn to tr tt tv tw tz ua ug uk us \
+    uy uz va vc ve vg vi vn vu wf ws ye yt za zm zw";
