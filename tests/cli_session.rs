@@ -265,7 +265,9 @@ fn a_session_is_tracked_live() {
 
     place.put("taken.json", "mine");
     assert_eq!(tracked(&["stop", "--out", "taken.json"]).code, 2);
-    assert_eq!(tracked(&["stop", "--out", "nowhere/x.json"]).code, 1);
+    assert_eq!(tracked(&["stop", "--out", "nowhere/x.json"]).code, 2);
+    assert_eq!(tracked(&["stop", "--out", "nowhere/"]).code, 2);
+    assert_eq!(tracked(&["stop", "--out", "-"]).code, 2);
     assert!(place.path(".flywheel/tracking/Agent-7.json").exists());
     let stopped = tracked(&["stop", "--json"]).json();
     let path = place.path(stopped["path"].as_str().expect("a path"));

@@ -16,6 +16,8 @@ static VALIDATOR: LazyLock<Validator> =
 
 /// The objects whose keys are looked at for slips of the pen.
 const KNOWN_OBJECTS: [&str; 3] = ["", "/metadata", "/source_data"];
+/// How many keys of a record are looked at for what it lacks.
+const RECORD_KEYS_MAX: usize = 32;
 /// The outputs that stand in the file beside the session.
 const OUTPUTS: [&str; 2] = ["artifacts", "pipeline_status"];
 
@@ -152,18 +154,20 @@ fn unexpected(
 }
 
 fn missing(document: &Document, object: &str, field: &str, slips: &[Slip<'_>]) -> Problem {
-    let slip = slips.iter().find(|slip| slip.object == object && slip.known == field);
-    let span = match (slip, document.node(object)) {
-        (Some(slip), _) => slip.member.key_span.clone(),
-        (None, Some(node)) => opening(node),
-        (None, None) => opening(&document.root),
-    };
+    let node = document.node(object).unwrap_or(&document.root);
     let pointer = join(object, field);
-    let expected = schema_at(&pointer).map(words::expectation);
+    let slip = slips.iter().find(|slip| slip.object == object && slip.known == field).map(|slip| slip.member);
+    // Within a record only what is missing is looked for.
+    let meant = |member: &&Member| {
+        schema_at(&join(object, &member.key)).is_none() && words::nearest(&member.key, [field]).is_some()
+    };
+    let slip = slip.or_else(|| node.members().iter().take(RECORD_KEYS_MAX).find(meant));
+    let span = slip.map_or_else(|| opening(node), |member| member.key_span.clone());
     let message = match slip {
-        Some(slip) => format!("`{}` is missing; found `{}`", dotted(&pointer), words::cut(&slip.member.key)),
+        Some(member) => format!("`{}` is missing; found `{}`", dotted(&pointer), words::cut(&member.key)),
         None => format!("`{}` is missing", dotted(&pointer)),
     };
+    let expected = schema_at(&pointer).map(words::expectation);
     let problem = Problem::error(&document.source, "missing_field", span, message).at(pointer);
     Problem { expected, ..problem.did_you_mean(slip.map(|_| field)) }
 }

@@ -58,6 +58,9 @@ fn every_bad_file_says_what_and_where() {
         ("null".into(), &["not_an_object 1:1"]),
         ("{\"a\": 1,}".into(), &["syntax 1:9"]),
         ("{\"a\": True}".into(), &["syntax 1:7"]),
+        ("{\"a\": 1".into(), &["syntax 1:8"]),
+        ("{\"a\": \"x\ty\"}".into(), &["syntax 1:9"]),
+        ("{\"a\": [1, 2\n".into(), &["syntax 1:12"]),
         ("{'a': 1}".into(), &["syntax 1:2"]),
         ("{\"a\": 1} x".into(), &["syntax 1:10"]),
         ("{\"a\": \"\\ud800\"}".into(), &["syntax 1:14"]),
@@ -119,6 +122,7 @@ fn a_type_that_contradicts_the_pipeline_is_refused() {
 fn what_was_meant_is_named() {
     let meant = |file: String| refused(file.as_bytes()).errors[0].did_you_mean.clone();
     assert_eq!(meant(with("\"session_id\"", "\"sesion_id\"")).as_deref(), Some("session_id"));
+    assert_eq!(meant(with("\"hash\"", "\"hsah\"")).as_deref(), Some("hash"));
     assert_eq!(meant(with("\"agent_id\"", "\"agentId\"")).as_deref(), Some("agent_id"));
     assert_eq!(meant(with("\"build\"", "\"trades\"")).as_deref(), Some("trade"));
     assert_eq!(meant(with("\"build\"", "\"BUILD\"")).as_deref(), Some("build"));
