@@ -284,3 +284,21 @@ fn a_session_is_tracked_live() {
     assert!(!place.path(".flywheel/tracking/Agent-7.json").exists());
     assert_eq!(tracked(&["stop"]).code, 2);
 }
+
+#[test]
+fn notes_at_once_are_all_kept() {
+    let place = Place::new();
+    assert_eq!(place.run(&["start", "--agent", "Agent-7"]).code, 0);
+    std::thread::scope(|scope| {
+        for number in 0..8 {
+            let place = &place;
+            scope.spawn(move || assert_eq!(place.run(&["note", &format!("note {number}")]).code, 0));
+        }
+    });
+    let file = place.run(&["stop"]).out;
+    let session: Value = serde_json::from_slice(&fs::read(place.path(file.trim())).expect("the file")).expect("JSON");
+    let conversations = session["source_data"]["conversations"].as_array().expect("notes");
+    let mut notes: Vec<&str> = conversations.iter().filter_map(|note| note["content"].as_str()).collect();
+    notes.sort_unstable();
+    assert_eq!(notes, (0..8).map(|number| format!("note {number}")).collect::<Vec<_>>());
+}

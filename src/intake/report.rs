@@ -209,7 +209,7 @@ fn counted(count: usize, what: &str) -> String {
 }
 
 /// Text as a terminal may see it: no control characters and no characters that reorder others.
-pub(super) fn plain(text: &str) -> String {
+pub fn plain(text: &str) -> String {
     text.chars().map(plain_char).collect()
 }
 

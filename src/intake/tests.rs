@@ -137,6 +137,45 @@ fn what_was_meant_is_named() {
 }
 
 #[test]
+fn a_value_behind_a_misspelt_key_is_judged_too() {
+    let file = with("\"session_id\": \"A1B2C3D4-E5F6-7890-ABCD-EF1234567890\"", "\"sesion_id\": \"uuid-here\"");
+    let file = file.replace("\"timestamp\"", "\"Timestamp\"").replace("05:20:00-06:00", "05:20:00");
+    assert_eq!(
+        errors(file.as_bytes()),
+        ["missing_field 2:3", "bad_session_id 2:16", "missing_field 4:3", "timestamp_without_zone 4:16"]
+    );
+    assert_eq!(refused(file.as_bytes()).warnings, []);
+}
+
+#[test]
+fn a_commits_hash_is_any_printable_text() {
+    let taken = |hash: &str| read("x", with("def456ghi789", hash).as_bytes(), None).is_ok();
+    for (hash, expect) in [
+        ("abc 123", true),
+        ("r4711", true),
+        ("é", true),
+        (&"a".repeat(128), true),
+        (&"a".repeat(129), false),
+        ("", false),
+        (" a", false),
+        ("a\\u0000", false),
+        ("a\\u202eb", false),
+    ] {
+        assert_eq!(taken(hash), expect, "{hash}");
+    }
+}
+
+#[test]
+fn the_reason_is_one_line() {
+    let report = refused(include_bytes!("../../tests/sessions/agent5_guardrail_implementation_2025-12-02.json"));
+    assert_eq!(
+        report.reason(),
+        "session_id: the session id `a5-2025-12-02-guardrail-impl` is not a UUID; timestamp: the session's timestamp \
+         `2025-12-02T03:00:00.000000` has no zone, so it names no instant"
+    );
+}
+
+#[test]
 fn record_stamps_and_near_keys_are_warnings_with_their_index() {
     let commits = r#"[{"hash": "a"}, {"hash": "b", "timestamp": "2025-12-02 05:15:00 -0600Z"},
         {"hash": "c", "timestamp": "2025-12-02T05:15:00"}, {"hash": "d", "timestamp": 5}],
