@@ -265,7 +265,9 @@ fn a_session_is_tracked_live() {
 
     place.put("taken.json", "mine");
     assert_eq!(tracked(&["stop", "--out", "taken.json"]).code, 2);
-    assert_eq!(tracked(&["stop", "--out", "nowhere/x.json"]).code, 1);
+    assert_eq!(tracked(&["stop", "--out", "nowhere/x.json"]).code, 2);
+    assert_eq!(tracked(&["stop", "--out", "nowhere/"]).code, 2);
+    assert_eq!(tracked(&["stop", "--out", "-"]).code, 2);
     assert!(place.path(".flywheel/tracking/Agent-7.json").exists());
     let stopped = tracked(&["stop", "--json"]).json();
     let path = place.path(stopped["path"].as_str().expect("a path"));
@@ -281,4 +283,22 @@ fn a_session_is_tracked_live() {
     assert_eq!(session["source_data"]["screenshots"], serde_json::json!(["play.png"]));
     assert!(!place.path(".flywheel/tracking/Agent-7.json").exists());
     assert_eq!(tracked(&["stop"]).code, 2);
+}
+
+#[test]
+fn notes_at_once_are_all_kept() {
+    let place = Place::new();
+    assert_eq!(place.run(&["start", "--agent", "Agent-7"]).code, 0);
+    std::thread::scope(|scope| {
+        for number in 0..8 {
+            let place = &place;
+            scope.spawn(move || assert_eq!(place.run(&["note", &format!("note {number}")]).code, 0));
+        }
+    });
+    let file = place.run(&["stop"]).out;
+    let session: Value = serde_json::from_slice(&fs::read(place.path(file.trim())).expect("the file")).expect("JSON");
+    let conversations = session["source_data"]["conversations"].as_array().expect("notes");
+    let mut notes: Vec<&str> = conversations.iter().filter_map(|note| note["content"].as_str()).collect();
+    notes.sort_unstable();
+    assert_eq!(notes, (0..8).map(|number| format!("note {number}")).collect::<Vec<_>>());
 }

@@ -372,3 +372,27 @@ pub fn join(pointer: &str, key: &str) -> String {
 pub fn tokens(pointer: &str) -> impl Iterator<Item = String> {
     pointer.split('/').skip(1).map(|token| token.replace("~1", "/").replace("~0", "~"))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pointer_leads_to_the_bytes_of_its_key_and_value() {
+        let text = "\u{feff}{ \"a/b\": [1, {\"\\u00e9~\": \"x\\\"]}\"}], \"n\": 1.50e3 }\n";
+        let document = Document::parse(text.as_bytes()).expect("JSON");
+        let slice = |span: Option<Range<usize>>| span.map(|span| text[span].to_owned());
+        for (pointer, key, value) in [
+            ("", None, Some("{ \"a/b\": [1, {\"\\u00e9~\": \"x\\\"]}\"}], \"n\": 1.50e3 }")),
+            ("/a~1b", Some("\"a/b\""), Some("[1, {\"\\u00e9~\": \"x\\\"]}\"}]")),
+            ("/a~1b/0", None, Some("1")),
+            ("/a~1b/1/é~0", Some("\"\\u00e9~\""), Some("\"x\\\"]}\"")),
+            ("/n", Some("\"n\""), Some("1.50e3")),
+            ("/a~1b/2", None, None),
+            ("/n/x", None, None),
+        ] {
+            assert_eq!(slice(document.key_span(pointer)).as_deref(), key, "{pointer}");
+            assert_eq!(slice(document.span(pointer)).as_deref(), value, "{pointer}");
+        }
+    }
+}

@@ -1,14 +1,14 @@
 //! The fields of a session: the JSON Schema's verdict in plain words, and the rules a schema cannot say.
 
 use super::{
-    document::{Document, Member, Node, join, tokens},
+    document::{Children, Document, Member, Node, join, tokens},
     report::{PROBLEMS_MAX, Problem},
     words,
 };
 use flywheel_events::{AgentId, SessionCompleted, SessionType, stamp, work_session};
 use jsonschema::{ValidationError, Validator, error::ValidationErrorKind as Kind};
 use serde_json::Value;
-use std::{collections::HashSet, ops::Range, sync::LazyLock};
+use std::{borrow::Cow, collections::HashSet, ops::Range, sync::LazyLock};
 
 static SCHEMA: LazyLock<Value> = LazyLock::new(|| work_session::session_schema().to_value());
 static VALIDATOR: LazyLock<Validator> =
@@ -16,6 +16,8 @@ static VALIDATOR: LazyLock<Validator> =
 
 /// The objects whose keys are looked at for slips of the pen.
 const KNOWN_OBJECTS: [&str; 3] = ["", "/metadata", "/source_data"];
+/// How many keys of an object are looked at for what it lacks.
+const KEYS_MAX: usize = 64;
 /// The outputs that stand in the file beside the session.
 const OUTPUTS: [&str; 2] = ["artifacts", "pipeline_status"];
 
@@ -34,8 +36,9 @@ pub fn session(
         return None;
     }
     let slips = slips(document);
-    let mut errors = schema_errors(document, &slips);
-    errors.extend(rules(document, expected));
+    let (read_as_meant, mut errors) = as_meant(document, &slips);
+    errors.extend(schema_errors(&read_as_meant));
+    errors.extend(rules(&read_as_meant, expected));
     let required =
         |known: &str| errors.iter().any(|error: &Problem| error.code == "missing_field" && error.pointer == known);
     problems.extend(
@@ -55,7 +58,7 @@ pub fn session(
 
 /// Judges the members that stand before a syntax error. What is missing may follow it, so nothing is.
 pub fn what_was_read(document: &Document, expected: Option<SessionType>) -> Vec<Problem> {
-    let mut problems = schema_errors(document, &[]);
+    let mut problems = schema_errors(document);
     problems.retain(|problem| problem.code != "missing_field" || problem.pointer.matches('/').count() > 1);
     problems.extend(rules(document, expected));
     problems
@@ -87,7 +90,7 @@ fn slips(document: &Document) -> Vec<Slip<'_>> {
         let present: HashSet<&str> = node.members().iter().map(|member| member.key.as_str()).collect();
         // Each known key is meant once at most.
         let mut absent: Vec<&str> = known.iter().copied().filter(|known| !present.contains(known)).collect();
-        for member in node.members().iter().filter(|member| !known.contains(&member.key.as_str())) {
+        for member in node.members().iter().take(KEYS_MAX).filter(|member| !known.contains(&member.key.as_str())) {
             if let Some(known) = words::nearest(&member.key, absent.iter().copied()) {
                 absent.retain(|absent| *absent != known);
                 slips.push(Slip { object, member, known });
@@ -97,21 +100,40 @@ fn slips(document: &Document) -> Vec<Slip<'_>> {
     slips
 }
 
+/// The document with the session's required keys as they were meant, so that their values are judged too; and what to
+/// say about each.
+fn as_meant<'d>(document: &'d Document, slips: &[Slip<'_>]) -> (Cow<'d, Document>, Vec<Problem>) {
+    let required = |known: &str| SCHEMA["required"].as_array().is_some_and(|keys| keys.iter().any(|key| key == known));
+    let mut meant = Cow::Borrowed(document);
+    let mut problems = Vec::new();
+    for slip in slips.iter().filter(|slip| slip.object.is_empty() && required(slip.known)) {
+        problems.push(missing(document, "", slip.known));
+        let Document { root, value, .. } = meant.to_mut();
+        if let (Children::Members(members), Some(object)) = (&mut root.children, value.as_object_mut()) {
+            let member = members.iter_mut().find(|member| member.key_span == slip.member.key_span);
+            member.expect("a slip is a member of its document").key = slip.known.to_owned();
+            let value = object.remove(&slip.member.key).unwrap_or_default();
+            object.insert(slip.known.to_owned(), value);
+        }
+    }
+    (meant, problems)
+}
+
 /// What the schema says, one problem for each value.
-fn schema_errors(document: &Document, slips: &[Slip<'_>]) -> Vec<Problem> {
+fn schema_errors(document: &Document) -> Vec<Problem> {
     let mut seen = HashSet::new();
     VALIDATOR
         .iter_errors(&document.value)
         .take(PROBLEMS_MAX)
-        .map(|error| schema_error(document, &error, slips))
+        .map(|error| schema_error(document, &error))
         .filter(|problem| seen.insert(problem.pointer.clone()))
         .collect()
 }
 
-fn schema_error(document: &Document, error: &ValidationError<'_>, slips: &[Slip<'_>]) -> Problem {
+fn schema_error(document: &Document, error: &ValidationError<'_>) -> Problem {
     let pointer = error.instance_path().as_str();
     if let Kind::Required { property } = error.kind() {
-        return missing(document, pointer, property.as_str().unwrap_or_default(), slips);
+        return missing(document, pointer, property.as_str().unwrap_or_default());
     }
     let keyword = error.schema_path().as_str();
     let schema = keyword.rsplit_once('/').and_then(|(parent, _)| SCHEMA.pointer(parent)).unwrap_or(&Value::Null);
@@ -151,19 +173,20 @@ fn unexpected(
     Problem::error(&document.source, code, span, message).at(pointer).expected(expected)
 }
 
-fn missing(document: &Document, object: &str, field: &str, slips: &[Slip<'_>]) -> Problem {
-    let slip = slips.iter().find(|slip| slip.object == object && slip.known == field);
-    let span = match (slip, document.node(object)) {
-        (Some(slip), _) => slip.member.key_span.clone(),
-        (None, Some(node)) => opening(node),
-        (None, None) => opening(&document.root),
-    };
+fn missing(document: &Document, object: &str, field: &str) -> Problem {
+    let node = document.node(object).unwrap_or(&document.root);
     let pointer = join(object, field);
-    let expected = schema_at(&pointer).map(words::expectation);
+    // Only what the object itself does not know can be a slip of the pen.
+    let meant = |member: &&Member| {
+        schema_at(&join(object, &member.key)).is_none() && words::nearest(&member.key, [field]).is_some()
+    };
+    let slip = node.members().iter().take(KEYS_MAX).find(meant);
+    let span = slip.map_or_else(|| opening(node), |member| member.key_span.clone());
     let message = match slip {
-        Some(slip) => format!("`{}` is missing; found `{}`", dotted(&pointer), words::cut(&slip.member.key)),
+        Some(member) => format!("`{}` is missing; found `{}`", dotted(&pointer), words::cut(&member.key)),
         None => format!("`{}` is missing", dotted(&pointer)),
     };
+    let expected = schema_at(&pointer).map(words::expectation);
     let problem = Problem::error(&document.source, "missing_field", span, message).at(pointer);
     Problem { expected, ..problem.did_you_mean(slip.map(|_| field)) }
 }

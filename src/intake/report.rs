@@ -132,7 +132,8 @@ pub struct Report {
 impl Report {
     /// Orders problems as they stand in the file.
     pub fn new(file: impl Into<String>, source: Source, mut problems: Vec<Problem>) -> Self {
-        problems.sort_by(|a, b| (a.line, a.column, a.code, &a.pointer).cmp(&(b.line, b.column, b.code, &b.pointer)));
+        // Stable: what stands at one place keeps the order in which it was found.
+        problems.sort_by_key(|problem| (problem.line, problem.column));
         let more = problems.len() >= PROBLEMS_MAX;
         let (mut errors, warnings): (Vec<_>, Vec<_>) =
             problems.into_iter().partition(|problem| problem.severity == Severity::Error);
@@ -208,7 +209,7 @@ fn counted(count: usize, what: &str) -> String {
 }
 
 /// Text as a terminal may see it: no control characters and no characters that reorder others.
-pub(super) fn plain(text: &str) -> String {
+pub fn plain(text: &str) -> String {
     text.chars().map(plain_char).collect()
 }
 

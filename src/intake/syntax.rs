@@ -1,6 +1,7 @@
 //! serde_json's syntax errors in plain words.
 
 use super::{report::Problem, source::Source};
+use std::ops::Range;
 
 /// What serde_json says (how its message begins), what we say, and what to do.
 const WORDS: [(&str, &str, &str); 16] = [
@@ -39,11 +40,12 @@ const WORDS: [(&str, &str, &str); 16] = [
 ];
 
 /// What stands where a value should, and what to do about it.
-const BEGINNINGS: [(&str, &str); 9] = [
+const BEGINNINGS: [(&str, &str); 10] = [
     ("'", "text stands in double quotes"),
     ("True", "write `true`"),
     ("False", "write `false`"),
     ("None", "write `null`"),
+    ("undefined", "write `null`, or leave the field out"),
     ("NaN", "JSON has no NaN: write `null`, or leave the field out"),
     ("Infinity", "JSON has no Infinity: write `null`, or leave the field out"),
     ("-Infinity", "JSON has no Infinity: write `null`, or leave the field out"),
@@ -54,34 +56,39 @@ const BEGINNINGS: [(&str, &str); 9] = [
 /// The error where serde_json met it.
 pub fn problem(source: &Source, error: &serde_json::Error) -> Problem {
     let text = source.text();
-    let offset = source.offset(source.start(), error.line(), error.column());
     if text[source.start()..].trim().is_empty() {
         return Problem::error(source, "syntax", source.start()..source.start(), "the file is empty")
             .expected("one JSON object")
             .hint("`flywheel session new` makes a session file");
     }
     let said = error.to_string();
-    let word = WORDS.iter().find(|(theirs, ..)| said.starts_with(theirs));
-    let (message, hint) = word.map_or(
-        (
-            "this is no JSON value",
-            "expected text in double quotes, a number, `{`, `[`, \
-        `true`, `false` or `null`",
-        ),
+    let (message, hint) = WORDS.iter().find(|(theirs, ..)| said.starts_with(theirs)).map_or(
+        ("this is no JSON value", "expected text in double quotes, a number, `{`, `[`, `true`, `false` or `null`"),
         |(_, ours, hint)| (*ours, *hint),
     );
-    let rest = &text[offset..];
-    let begins = word_start(text, offset);
-    let hint = BEGINNINGS
-        .iter()
-        .find(|(beginning, _)| rest.starts_with(beginning) || text[begins..].starts_with(beginning))
-        .map_or(hint, |(_, hint)| *hint);
-    let width = rest.chars().next().filter(|char| *char != '\n').map_or(0, char::len_utf8);
-    Problem::error(source, "syntax", offset..offset + width, message).hint(hint)
+    if error.is_eof() {
+        let end = text.trim_end().len();
+        return Problem::error(source, "syntax", end..end, message).hint(hint);
+    }
+    let mut offset = source.offset(source.start(), error.line(), error.column());
+    let char_at = |offset: usize| text[offset..].chars().next();
+    if said.starts_with("control character") && !char_at(offset).is_some_and(|char| char.is_ascii_control()) {
+        // serde_json names the last character it took.
+        offset += char_at(offset).map_or(0, char::len_utf8);
+    }
+    let word = word_at(text, offset);
+    let bare = BEGINNINGS.iter().find(|(beginning, _)| text[word.start..].starts_with(beginning));
+    let span = match bare {
+        Some(_) if word.end > word.start => word,
+        _ => offset..offset + char_at(offset).filter(|char| *char != '\n').map_or(0, char::len_utf8),
+    };
+    Problem::error(source, "syntax", span, message).hint(bare.map_or(hint, |(_, hint)| *hint))
 }
 
-/// The start of the bare word that holds `offset`: serde_json stops somewhere in `True`.
-fn word_start(text: &str, offset: usize) -> usize {
-    let before = &text[..offset];
-    before.len() - before.bytes().rev().take_while(|byte| byte.is_ascii_alphabetic() || *byte == b'-').count()
+/// The bare word that holds `offset`: serde_json may stop somewhere in `True`.
+fn word_at(text: &str, offset: usize) -> Range<usize> {
+    let in_word = |byte: &u8| byte.is_ascii_alphabetic() || *byte == b'-';
+    let before = text.as_bytes()[..offset].iter().rev().take_while(|byte| in_word(byte)).count();
+    let after = text.as_bytes()[offset..].iter().take_while(|byte| in_word(byte)).count();
+    offset - before..offset + after
 }

@@ -58,6 +58,9 @@ fn every_bad_file_says_what_and_where() {
         ("null".into(), &["not_an_object 1:1"]),
         ("{\"a\": 1,}".into(), &["syntax 1:9"]),
         ("{\"a\": True}".into(), &["syntax 1:7"]),
+        ("{\"a\": 1".into(), &["syntax 1:8"]),
+        ("{\"a\": \"x\ty\"}".into(), &["syntax 1:9"]),
+        ("{\"a\": [1, 2\n".into(), &["syntax 1:12"]),
         ("{'a': 1}".into(), &["syntax 1:2"]),
         ("{\"a\": 1} x".into(), &["syntax 1:10"]),
         ("{\"a\": \"\\ud800\"}".into(), &["syntax 1:14"]),
@@ -119,6 +122,7 @@ fn a_type_that_contradicts_the_pipeline_is_refused() {
 fn what_was_meant_is_named() {
     let meant = |file: String| refused(file.as_bytes()).errors[0].did_you_mean.clone();
     assert_eq!(meant(with("\"session_id\"", "\"sesion_id\"")).as_deref(), Some("session_id"));
+    assert_eq!(meant(with("\"hash\"", "\"hsah\"")).as_deref(), Some("hash"));
     assert_eq!(meant(with("\"agent_id\"", "\"agentId\"")).as_deref(), Some("agent_id"));
     assert_eq!(meant(with("\"build\"", "\"trades\"")).as_deref(), Some("trade"));
     assert_eq!(meant(with("\"build\"", "\"BUILD\"")).as_deref(), Some("build"));
@@ -129,6 +133,45 @@ fn what_was_meant_is_named() {
     assert_eq!(
         meant(with("A1B2C3D4-E5F6-7890-ABCD-EF1234567890", "{A1B2C3D4E5F67890ABCDEF1234567890}")).as_deref(),
         Some("a1b2c3d4-e5f6-7890-abcd-ef1234567890")
+    );
+}
+
+#[test]
+fn a_value_behind_a_misspelt_key_is_judged_too() {
+    let file = with("\"session_id\": \"A1B2C3D4-E5F6-7890-ABCD-EF1234567890\"", "\"sesion_id\": \"uuid-here\"");
+    let file = file.replace("\"timestamp\"", "\"Timestamp\"").replace("05:20:00-06:00", "05:20:00");
+    assert_eq!(
+        errors(file.as_bytes()),
+        ["missing_field 2:3", "bad_session_id 2:16", "missing_field 4:3", "timestamp_without_zone 4:16"]
+    );
+    assert_eq!(refused(file.as_bytes()).warnings, []);
+}
+
+#[test]
+fn a_commits_hash_is_any_printable_text() {
+    let taken = |hash: &str| read("x", with("def456ghi789", hash).as_bytes(), None).is_ok();
+    for (hash, expect) in [
+        ("abc 123", true),
+        ("r4711", true),
+        ("é", true),
+        (&"a".repeat(128), true),
+        (&"a".repeat(129), false),
+        ("", false),
+        (" a", false),
+        ("a\\u0000", false),
+        ("a\\u202eb", false),
+    ] {
+        assert_eq!(taken(hash), expect, "{hash}");
+    }
+}
+
+#[test]
+fn the_reason_is_one_line() {
+    let report = refused(include_bytes!("../../tests/sessions/agent5_guardrail_implementation_2025-12-02.json"));
+    assert_eq!(
+        report.reason(),
+        "session_id: the session id `a5-2025-12-02-guardrail-impl` is not a UUID; timestamp: the session's timestamp \
+         `2025-12-02T03:00:00.000000` has no zone, so it names no instant"
     );
 }
 

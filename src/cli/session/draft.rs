@@ -138,6 +138,13 @@ fn target(output: &Output, id: SessionId, kind: SessionType) -> anyhow::Result<O
         Some(path) => path.clone(),
         None => default,
     };
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let names_a_folder = path.to_string_lossy().ends_with(['/', std::path::MAIN_SEPARATOR]);
+    if names_a_folder || !folder.is_dir() {
+        let folder = if names_a_folder { &path } else { folder };
+        let message = format!("there is no folder {}", folder.display());
+        return Err(Mistake::new(message, "make it first, or give another --out").into());
+    }
     if path.symlink_metadata().is_ok() && !output.force && !holds(&path, id) {
         let message = format!("{} exists already", path.display());
         return Err(Mistake::new(message, "give another --out, or --force to replace it").into());

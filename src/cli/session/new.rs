@@ -14,7 +14,7 @@ use std::path::PathBuf;
 #[command(after_help = "Examples:
   flywheel session new --agent Agent-7 --repo . --since 2h --author 'Agent 7'
   flywheel session new --agent Agent-5 --type trade --since 3h --trades fills.json
-  flywheel session new --agent Agent-7 --type life_aria --note 'Built a game' --screenshot play.png --out -
+  flywheel session new --agent Agent-7 --type life_aria --note 'Built a game' --out -
 
 The window is [--since, --until] on commit dates; a length like 2h counts back from --until.
 A begun minute counts as one in the duration.")]

@@ -6,7 +6,7 @@ use super::{
 };
 use crate::{
     files,
-    intake::{self, Accepted, Report, document::SIZE_BYTES_MAX},
+    intake::{self, Accepted, Report, document::SIZE_BYTES_MAX, report::plain},
 };
 use flywheel_events::SessionType;
 use serde_json::{Value, json};
@@ -48,7 +48,8 @@ pub fn run(args: Args, context: &Context) -> anyhow::Result<Exit> {
         match &result {
             Ok(accepted) => {
                 let session = &accepted.session;
-                console.line(format_args!("ok  {file} ({}, {})", session.session_type.as_str(), session.session_id));
+                let name = plain(file);
+                console.line(format_args!("ok  {name} ({}, {})", session.session_type.as_str(), session.session_id));
                 if let Some(report) = accepted.report(file) {
                     console.note(report.render(console.interactive));
                 }
