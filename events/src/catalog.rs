@@ -44,6 +44,7 @@ pub fn all() -> Vec<Event> {
         row::<SessionCompleted>(),
         row::<RepoScanned>(),
         row::<StoryExtracted>(),
+        row::<CreationExtracted>(),
         row::<ArtifactGenerated>(),
         row::<StepFailed>(),
         row::<StepSkipped>(),

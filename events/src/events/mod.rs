@@ -1,6 +1,7 @@
 //! One file per event: its data, its doc comment and one example. The table is in [`catalog`](crate::catalog).
 
 mod artifact_generated;
+mod creation_extracted;
 mod feedback_recorded;
 mod publication_queued;
 mod repo_scanned;
@@ -13,6 +14,7 @@ mod step_skipped;
 mod story_extracted;
 
 pub use artifact_generated::{ArtifactGenerated, ArtifactType};
+pub use creation_extracted::{Claim, Created, CreationExtracted};
 pub use feedback_recorded::{FeedbackRecorded, Quality};
 pub use publication_queued::{PublicationQueued, Target};
 pub use repo_scanned::{
