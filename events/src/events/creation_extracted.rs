@@ -88,3 +88,29 @@ impl Fact for CreationExtracted {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn a_creation_is_told_once_and_trimmed() {
+        let creation: Creation = serde_json::from_value(json!({
+            "type": " game ", "name": "", "technologies": ["React", " react", "", "CSS"],
+        }))
+        .unwrap();
+        let created = Created::from((&creation, Evidence::Field("x".into())));
+        assert_eq!((created.kind.as_deref(), created.name, created.path), (Some("game"), None, None));
+        assert_eq!(created.technologies, ["React", "CSS"]);
+    }
+
+    #[test]
+    fn the_example_fits_its_schema() {
+        let event = crate::catalog::find("creation.extracted").expect("a row");
+        let example = (event.example)();
+        let schema = serde_json::to_value((event.schema)()).unwrap();
+        assert!(jsonschema::is_valid(&schema, &example));
+        assert_eq!((event.round_trip)(example.clone()).unwrap(), example);
+    }
+}

@@ -30,6 +30,9 @@ pub fn devlog(
     let texts = |role: Role| found.iter().filter(|one| one.role == role).map(|one| &one.text).collect::<Vec<_>>();
     let text = |statement: &Option<Statement>| statement.as_ref().map(|one| one.text.clone());
     let story = &creation.story;
+    if creation.creations.is_empty() && creation.highlights.is_empty() && found.is_empty() {
+        return Err(Stop::nothing("the session says nothing that a devlog could tell"));
+    }
     let creations = creation.creations.iter().map(|made| {
         json!({
             "name": name(made),
@@ -90,13 +93,20 @@ fn conversations(session: &SessionCompleted, creation: &CreationExtracted) -> Ve
     let records = session.source_data.conversations.iter().enumerate();
     records
         .filter_map(|(i, record)| {
-            let evidence = Evidence::Record(format!("source_data.conversations[{i}]"));
-            let said = creation.highlights.iter().filter(|one| one.evidence.contains(&evidence));
-            let text = said.map(|one| one.text.as_str()).collect::<Vec<_>>().join(" ");
+            let place = Evidence::Record(format!("source_data.conversations[{i}]"));
+            let said: Vec<&str> = creation
+                .highlights
+                .iter()
+                .filter(|one| one.evidence.contains(&place))
+                .map(|one| one.text.as_str())
+                .collect();
+            // Its own lines and paragraphs, unless only a part of it was taken.
+            let (prose, _) = evidence::read(&record.content);
+            let text = if story::sentences(&prose) == said { prose } else { format!("{} […]", said.join(" ")) };
             let when = record.timestamp.as_ref().and_then(Value::as_str);
             let when = when.and_then(|when| stamp::parse_lenient(when).ok()).map(|(when, _)| date_time(&when));
             let by = record.source.as_deref().map(str::trim).filter(|by| !by.is_empty());
-            (!text.is_empty()).then(|| json!({ "by": by, "when": when, "text": text }))
+            (!said.is_empty()).then(|| json!({ "by": by, "when": when, "text": text }))
         })
         .collect()
 }

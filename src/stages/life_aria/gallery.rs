@@ -6,7 +6,7 @@ use crate::{
     stages::Stop,
     story::evidence::without_root,
     templates::Templates,
-    wording::{count, date_time, number},
+    wording::{count, date_time, number, shortened},
     world::World,
 };
 use flywheel_events::{ArtifactGenerated, ArtifactType, CreationExtracted, Screenshot, SessionCompleted};
@@ -15,6 +15,8 @@ use std::collections::BTreeMap;
 
 const TEMPLATE: &str = "gallery.md";
 
+/// Most characters of what the screenshots are of.
+const TITLE_MAX: usize = 80;
 /// Most screenshots that are looked at; the rest are listed as not looked at.
 const LOOKED_AT_MAX: usize = 200;
 
@@ -82,7 +84,7 @@ fn render(
         ),
     };
     let context = json!({
-        "made": made,
+        "made": made.map(|made| shortened(&made, TITLE_MAX)),
         "when": date_time(&session.timestamp),
         "agent": session.agent_id,
         "outcome": outcome,
@@ -103,7 +105,7 @@ fn label(screenshot: &Screenshot) -> String {
 
 fn note(screenshot: &Screenshot, image: &Image, same_as: Option<String>) -> Value {
     let facts = json!({
-        "dimensions": format!("{} × {} pixels, {}", number(image.width), number(image.height), image.format),
+        "dimensions": format!("{} × {} pixels, {}", image.width, image.height, image.format),
         "size": count(image.bytes, "byte", "bytes"),
         "digest": image.digest,
         "same_as": same_as,

@@ -5,12 +5,14 @@ use crate::{
     stages::Stop,
     story::{self, posts},
     templates::Templates,
-    wording::{capitalised, list, sentence},
+    wording::{capitalised, list, sentence, shortened},
 };
 use flywheel_events::{ArtifactGenerated, ArtifactType, CreationExtracted, SessionCompleted, Statement};
 
 /// Most sentences a post takes of what was said.
 const SENTENCES_MAX: usize = 2;
+/// Most characters of one of them: what has no end is no sentence.
+const SENTENCE_MAX: usize = 400;
 
 /// Writes the post.
 pub fn social(
@@ -24,7 +26,8 @@ pub fn social(
         let of = |statements: &[Statement]| statements.iter().map(|one| one.text.clone()).collect::<Vec<_>>();
         said = of(if story.key_features.is_empty() { &creation.highlights } else { &story.key_features });
     }
-    let said: Vec<String> = said.iter().take(SENTENCES_MAX).map(|text| sentence(text)).collect();
+    let said: Vec<String> =
+        said.iter().take(SENTENCES_MAX).map(|text| sentence(&shortened(text, SENTENCE_MAX))).collect();
     let said = said.join(" ");
     let paragraphs = match (names(&creation.creations), said.is_empty()) {
         (None, true) => return Err(Stop::nothing("the session says nothing that a post could tell")),

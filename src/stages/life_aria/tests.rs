@@ -116,7 +116,7 @@ fn nothing_to_show_and_nothing_to_say_is_nothing_to_do() {
     assert!(matches!(stopped, Err(Stop::NothingToDo(why)) if why == "the session has no screenshots"));
     let [log, post] = texts(&session);
     assert!(matches!(post, Err(Stop::NothingToDo(_))));
-    snapshot!("empty_devlog", log);
+    assert!(matches!(log, Err(Stop::NothingToDo(_))));
 }
 
 #[test]
