@@ -350,7 +350,7 @@ proptest::proptest! {
             let value = match shape {
                 0 => json!(text),
                 1 => json!([text, { "file": text, "problem": [text] }, [text], 1.5]),
-                2 => json!({ text: text }),
+                2 => json!({ text.clone(): text }),
                 _ => json!(u64::MAX),
             };
             all[crate::story::evidence::KNOWN[row].0] = value;
@@ -363,14 +363,14 @@ proptest::proptest! {
         let scan = unreachable(commits.collect());
         let texts = texts(&session, Some(&scan));
         proptest::prop_assert!(texts.log.is_ok());
-        proptest::prop_assert!(!matches!(texts.post, Err(Stop::Refused { .. } | Stop::World(_))));
+        proptest::prop_assert!(texts.post.is_ok() || matches!(texts.post, Err(Stop::NothingToDo(_))));
         let creation = crate::stages::life_aria::extract(&session).unwrap();
         let templates = Templates::load(None).unwrap();
         for artifact in [
             crate::stages::life_aria::devlog(&session, &creation, &templates),
             crate::stages::life_aria::social(&session, &creation, &templates),
         ] {
-            proptest::prop_assert!(!matches!(artifact, Err(Stop::Refused { .. } | Stop::World(_))));
+            proptest::prop_assert!(artifact.is_ok() || matches!(artifact, Err(Stop::NothingToDo(_))));
         }
     }
 }

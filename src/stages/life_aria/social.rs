@@ -7,7 +7,7 @@ use crate::{
     templates::Templates,
     wording::{capitalised, list, sentence, shortened},
 };
-use flywheel_events::{ArtifactGenerated, ArtifactType, CreationExtracted, SessionCompleted, Statement};
+use flywheel_events::{ArtifactGenerated, ArtifactType, CreationExtracted, SessionCompleted};
 
 /// Most sentences a post takes of what was said.
 const SENTENCES_MAX: usize = 2;
@@ -23,8 +23,8 @@ pub fn social(
     let story = &creation.story;
     let mut said: Vec<String> = story.overview.iter().flat_map(|overview| story::sentences(&overview.text)).collect();
     if said.is_empty() {
-        let of = |statements: &[Statement]| statements.iter().map(|one| one.text.clone()).collect::<Vec<_>>();
-        said = of(if story.key_features.is_empty() { &creation.highlights } else { &story.key_features });
+        let told = if story.key_features.is_empty() { &creation.highlights } else { &story.key_features };
+        said = told.iter().map(|one| one.text.clone()).collect();
     }
     let said: Vec<String> =
         said.iter().take(SENTENCES_MAX).map(|text| sentence(&shortened(text, SENTENCE_MAX))).collect();
