@@ -50,6 +50,7 @@ pub fn all() -> Vec<Event> {
         row::<TradesNormalized>(),
         row::<TradingSummarized>(),
         row::<LessonsExtracted>(),
+        row::<CreationExtracted>(),
         row::<ArtifactGenerated>(),
         row::<StepFailed>(),
         row::<StepSkipped>(),

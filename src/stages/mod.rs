@@ -63,7 +63,13 @@ pub fn pipelines() -> Vec<Pipeline> {
         Pipeline {
             session_type: SessionType::LifeAria,
             about: "Turns something made with Aria into a devlog, gallery notes and a post.",
-            stages: vec![ready()],
+            stages: vec![
+                stage("extract", "Says what was made and what the conversations were about.", life_aria::extract),
+                stage("devlog", "Writes the devlog of what was made.", life_aria::devlog),
+                stage("gallery", "Looks at the screenshots and notes what each is.", life_aria::gallery),
+                stage("social", "Writes a post about what was made.", life_aria::social),
+                ready(),
+            ],
         },
     ]
 }

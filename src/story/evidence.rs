@@ -294,7 +294,7 @@ fn words(name: &str) -> String {
 }
 
 /// A path without its root: what lies on somebody's disk is nobody's business, its name is.
-fn without_root(text: &str) -> String {
+pub fn without_root(text: &str) -> String {
     let drive = text.as_bytes().get(1) == Some(&b':') && text.as_bytes()[0].is_ascii_alphabetic();
     let rooted = drive || (text.starts_with(['/', '\\', '~']) && !text.contains(' '));
     let last = text.trim_end_matches(['/', '\\']).rsplit(['/', '\\']).next().unwrap_or_default();

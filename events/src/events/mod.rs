@@ -1,6 +1,7 @@
 //! One file per event: its data, its doc comment and one example. The table is in [`catalog`](crate::catalog).
 
 mod artifact_generated;
+mod creation_extracted;
 mod feedback_recorded;
 mod lessons_extracted;
 mod publication_queued;
@@ -16,6 +17,7 @@ mod trades_normalized;
 mod trading_summarized;
 
 pub use artifact_generated::{ArtifactGenerated, ArtifactType};
+pub use creation_extracted::{Claim, Created, CreationExtracted};
 pub use feedback_recorded::{FeedbackRecorded, Quality};
 pub use lessons_extracted::{Lesson, LessonsExtracted, TripRef};
 pub use publication_queued::{PublicationQueued, Target};

@@ -48,7 +48,7 @@ pub fn build_log(
         "repository": scan.and_then(|scan| scan.repo_name.as_deref()),
         "outcome": outcome(&log, &figures, &found),
         "when": date_time(&session.timestamp),
-        "overview": overview.filter(|text| *text != title),
+        "overview": overview.filter(|text| !says(&title, text)),
         "goals": texts_of(&found, Role::Goal),
         "groups": groups(&log, &mut texts),
         "breaking": breaking(&log),
@@ -88,6 +88,11 @@ fn is_own_words(overview: &Statement) -> bool {
         Evidence::Record(path) => !path.starts_with("source_data.conversations"),
         Evidence::Commit(_) => false,
     })
+}
+
+/// Whether the title says the whole text already.
+fn says(title: &str, text: &str) -> bool {
+    text.split_whitespace().collect::<Vec<_>>().join(" ").trim_end_matches('.').to_lowercase() == title.to_lowercase()
 }
 
 /// What is left of the room for long texts.

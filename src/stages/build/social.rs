@@ -12,7 +12,7 @@ use crate::{
         posts,
     },
     templates::Templates,
-    wording::{capitalised, count, list, number, sentence},
+    wording::{capitalised, count, list, number, sentence, shortened},
 };
 use flywheel_events::{
     ArtifactGenerated, ArtifactType, Evidence, RepoScanned, SessionCompleted, Statement, StoryExtracted,
@@ -20,6 +20,10 @@ use flywheel_events::{
 
 /// Most things a post names.
 const NAMED_MAX: usize = 2;
+/// Most characters of one of them.
+const NAME_MAX: usize = 200;
+/// Most characters of the opening.
+const OPENING_MAX: usize = 400;
 
 /// Writes the post.
 pub fn social(
@@ -70,6 +74,7 @@ pub fn social(
 
 fn overview_words(text: &str, place: Option<&str>) -> String {
     let first: String = story::sentences(text).into_iter().take(2).collect::<Vec<_>>().join(" ");
+    let first = shortened(&first, OPENING_MAX);
     match place {
         Some(place) if !first.contains(place) => format!("{place}: {}", sentence(&first)),
         _ => sentence(&capitalised(&first)),
@@ -96,7 +101,7 @@ fn named_words(named: &[&str], mut text: String) -> Option<String> {
         return None;
     }
     for (i, one) in shown.iter().enumerate() {
-        let flat = one.split_whitespace().collect::<Vec<_>>().join(" ");
+        let flat = shortened(one, NAME_MAX);
         let one = if text.is_empty() { capitalised(&flat) } else { flat };
         text.push_str(if i == 0 { "" } else { "; " });
         text.push_str(one.trim_end_matches(['.', ';']));

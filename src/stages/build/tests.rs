@@ -235,3 +235,142 @@ fn a_session_with_a_repository() {
     snapshot!("whole_build_log", texts.log);
     snapshot!("whole_social_post", texts.post);
 }
+
+#[test]
+fn a_session_without_evidence_is_told_in_short_and_not_posted() {
+    let session = session(json!({
+        "session_id": "00630e76-7543-4def-a35b-5a8489f0a05c",
+        "session_type": "build",
+        "timestamp": "2025-12-02T12:52:26.357065Z",
+        "agent_id": "Agent-1",
+        "metadata": {
+            "agent_name": "Test Agent", "current_mission": "Test Mission", "completed_tasks": [], "achievements": [],
+            "duration_minutes": -307
+        },
+        "source_data": { "repo_path": "tmp3dmu003m", "files_changed": [] }
+    }));
+    let texts = texts(&session, None);
+    assert!(matches!(texts.post, Err(Stop::NothingToDo(_))));
+    snapshot!("test_mission_build_log", texts.log);
+}
+
+#[test]
+fn an_assignment_and_records_of_what_came_of_it() {
+    let session = session(json!({
+        "session_id": "a2b2c3d4-e5f6-7890-abcd-ef1234567890",
+        "session_type": "build",
+        "timestamp": "2025-12-02T05:16:00Z",
+        "agent_id": "Agent-2",
+        "metadata": { "duration_minutes": 45, "files_changed": 3, "commits": 0, "lines_added": 1200 },
+        "source_data": { "conversations": [{
+            "source": "captain",
+            "content": "Phase 2 Architecture Blueprint assignment - design pipeline architecture, interface contracts, implementation guidance",
+            "timestamp": "2025-12-02T03:17:00Z"
+        }]},
+        "deliverables": [
+            { "type": "metrics_monitor", "file": "systems/output_flywheel/metrics_monitor.py", "lines": 340, "status": "complete" },
+            { "type": "configuration", "file": "systems/output_flywheel/metrics_system.yaml", "status": "updated" }
+        ]
+    }));
+    let texts = texts(&session, None);
+    snapshot!("assignment_build_log", texts.log);
+    snapshot!("assignment_social_post", texts.post);
+}
+
+/// What a reader sees of a Markdown text, and whether anything in it is markup that we did not write.
+pub(crate) fn rendered(markdown: &str) -> (String, bool) {
+    use comrak::nodes::NodeValue;
+    let arena = comrak::Arena::new();
+    let mut options = comrak::Options::default();
+    options.extension.autolink = true;
+    options.extension.table = true;
+    let root = comrak::parse_document(&arena, markdown, &options);
+    let (mut text, mut foreign) = (String::new(), false);
+    for node in root.descendants() {
+        match &node.data.borrow().value {
+            NodeValue::Text(words) => text.push_str(words),
+            NodeValue::Code(code) => text.push_str(&code.literal),
+            NodeValue::CodeBlock(block) => text.push_str(&block.literal),
+            NodeValue::SoftBreak | NodeValue::LineBreak => text.push('\n'),
+            NodeValue::Paragraph | NodeValue::Item(_) => text.push('\n'),
+            NodeValue::HtmlInline(_) | NodeValue::HtmlBlock(_) | NodeValue::Link(_) | NodeValue::Image(_) => {
+                foreign = true;
+            }
+            _ => {}
+        }
+    }
+    (text, foreign)
+}
+
+#[test]
+fn words_read_as_they_were_written() {
+    let (mut session, mut scan) = whole();
+    let words = "\"ship it\" & <b> [x](javascript:alert(1)) `code` **bold** {{ 7 * 7 }}";
+    session.extra.insert("key_achievements".into(), json!([words]));
+    session.extra.insert("narrative".into(), json!(words));
+    session.extra.insert("lessons".into(), json!([words]));
+    session.extra.insert("session_summary".into(), json!(words));
+    scan.commits.push(commit("aaaaaaaa", &format!("feat: {words}\n\n{words}\n\n{words}")));
+    let texts = texts(&session, Some(&scan));
+    for content in [texts.log.unwrap().content, texts.post.unwrap().content] {
+        let (text, foreign) = rendered(&content);
+        assert!(text.contains(words), "{text}");
+        assert!(!foreign, "{content}");
+    }
+}
+
+#[test]
+fn every_commit_of_a_long_session_is_in_its_log() {
+    let (session, mut scan) = whole();
+    let body = "Why it is so. ".repeat(60);
+    scan.commits = (0..1_000).map(|i| commit(&format!("{i:07}"), &format!("feat: change {i}\n\n{body}"))).collect();
+    let log = texts(&session, Some(&scan)).log.unwrap();
+    assert!(log.size < 256 * 1024, "{}", log.size);
+    assert!((0..1_000).all(|i| log.content.contains(&format!("(`{i:07}`)"))));
+}
+
+proptest::proptest! {
+    #![proptest_config(proptest::prelude::ProptestConfig::with_cases(64))]
+    #[test]
+    fn no_input_makes_a_stage_panic(
+        fields in proptest::collection::vec((0..crate::story::evidence::KNOWN.len(), "(?s).{0,60}", 0..4_u8), 0..8),
+        messages in proptest::collection::vec(("[!-~]{1,12}", "(?s)(feat|fix: |Revert )?.{0,60}", "[a-f0-9]{0,9}"), 0..8),
+        said in proptest::collection::vec("(?s)(Lessons?:|Problem: )?.{0,80}", 0..4),
+        minutes in proptest::num::i64::ANY,
+    ) {
+        let mut all = json!({
+            "session_id": "a1b2c3d4-e5f6-7890-abcd-ef1234567890", "session_type": "build",
+            "timestamp": "2025-12-02T05:20:00Z", "agent_id": "Agent-7",
+            "metadata": { "duration_minutes": minutes },
+            "source_data": {
+                "conversations": said.iter().map(|text| json!({ "content": text, "source": text })).collect::<Vec<_>>()
+            },
+        });
+        for (row, text, shape) in fields {
+            let value = match shape {
+                0 => json!(text),
+                1 => json!([text, { "file": text, "problem": [text] }, [text], 1.5]),
+                2 => json!({ text.clone(): text }),
+                _ => json!(u64::MAX),
+            };
+            all[crate::story::evidence::KNOWN[row].0] = value;
+        }
+        let session = session(all);
+        let commits = messages.into_iter().map(|(hash, message, reverts)| Commit {
+            reverts: Some(reverts),
+            ..commit(&hash, &message)
+        });
+        let scan = unreachable(commits.collect());
+        let texts = texts(&session, Some(&scan));
+        proptest::prop_assert!(texts.log.is_ok());
+        proptest::prop_assert!(texts.post.is_ok() || matches!(texts.post, Err(Stop::NothingToDo(_))));
+        let creation = crate::stages::life_aria::extract(&session).unwrap();
+        let templates = Templates::load(None).unwrap();
+        for artifact in [
+            crate::stages::life_aria::devlog(&session, &creation, &templates),
+            crate::stages::life_aria::social(&session, &creation, &templates),
+        ] {
+            proptest::prop_assert!(artifact.is_ok() || matches!(artifact, Err(Stop::NothingToDo(_))));
+        }
+    }
+}
