@@ -17,7 +17,11 @@ use std::{collections::BTreeMap, path::Path};
 const FUEL: u64 = 10_000_000;
 
 /// The templates the program carries: one row a file of `templates/`.
-const BUILT_IN: &[(&str, &str)] = &[];
+const BUILT_IN: &[(&str, &str)] = &[
+    ("equity_curve.svg", include_str!("../templates/equity_curve.svg")),
+    ("trade_journal.md", include_str!("../templates/trade_journal.md")),
+    ("trade_thread.md", include_str!("../templates/trade_thread.md")),
+];
 
 /// The templates in force.
 pub struct Templates {
