@@ -57,6 +57,18 @@ pub fn pipelines() -> Vec<Pipeline> {
                     "Matches fills into round trips and computes the figures.",
                     trade::summarize::summarize,
                 ),
+                stage(
+                    "lessons",
+                    "Finds what the closed trades teach, with the trades it rests on.",
+                    trade::lessons::lessons,
+                ),
+                stage(
+                    "equity_curve",
+                    "Draws the net result over the closed trades.",
+                    trade::equity_curve::equity_curve,
+                ),
+                stage("journal", "Writes the journal of the session.", trade::journal::journal),
+                stage("thread", "Writes a thread about the closed trades.", trade::thread::thread),
                 ready(),
             ],
         },

@@ -3,7 +3,9 @@
 //! Invariant: a record either is in the fills or has a note that says why it is not.
 
 use super::{
+    is_simulated,
     record::{Form, Read, Record},
+    says_simulated,
     settings::{Settings, shown},
 };
 use flywheel_events::{Fill, ImportNote, NoteKind, RecordClaim, SessionCompleted};
@@ -26,6 +28,7 @@ pub fn import(session: &SessionCompleted, settings: &Settings) -> Import {
     let source = &session.source_data;
     let lists = [("fills", &source.fills), ("trades", &source.trades)];
     let mut book = Book { settings, slots: vec![], by_id: BTreeMap::new(), notes: vec![] };
+    let simulated = is_simulated(session);
     let mut later = vec![];
     let mut order = 0;
     for (list, values) in lists {
@@ -42,6 +45,10 @@ pub fn import(session: &SessionCompleted, settings: &Settings) -> Import {
                         message: format!("the record {fault}"),
                     },
                 )),
+                Ok(record) if !simulated && says_simulated(&record.fields) => {
+                    let message = "is simulated, and simulated results are never mixed with real ones".into();
+                    book.note(order, &record, NoteKind::Skipped, message);
+                }
                 Ok(record) => match (record.form, record.text("type").as_deref()) {
                     (Form::Trade, _) | (_, None | Some("trade" | "expiration")) => book.enter(order, record),
                     (_, Some("trade_correct" | "trade_bust")) => later.push((order, record)),

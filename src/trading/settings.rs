@@ -18,6 +18,20 @@ pub enum Matching {
     Lifo,
 }
 
+/// How a published result is written. The journal is the trader's own and shows money.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Privacy {
+    /// In R-multiples.
+    R,
+    /// In percent of what is named.
+    #[default]
+    Percent,
+    /// In coarse steps of money.
+    Bucket,
+    /// In money.
+    Dollars,
+}
+
 /// A price bar.
 #[derive(Debug, Clone, Copy)]
 pub struct Bar {
@@ -56,6 +70,8 @@ pub struct Settings {
     pub starting_equity: Option<Decimal>,
     /// The days that returns are counted over.
     pub trading_days: BTreeSet<NaiveDate>,
+    /// How a thread writes results.
+    pub privacy: Privacy,
     /// Price bars by symbol.
     pub bars: BTreeMap<String, Vec<Bar>>,
     /// Entries that could not be read.
@@ -147,6 +163,14 @@ impl Settings {
             })?
             .unwrap_or(false),
             dust_quote: read(map, "dust_quote", "a decimal number", number)?,
+            privacy: read(map, "privacy", "`percent`, `r`, `bucket` or `dollars`", |value| match value.as_str()? {
+                "percent" => Some(Privacy::Percent),
+                "r" | "R" | "r_multiple" => Some(Privacy::R),
+                "bucket" | "bucketed" => Some(Privacy::Bucket),
+                "dollars" => Some(Privacy::Dollars),
+                _ => None,
+            })?
+            .unwrap_or_default(),
             base_currency: read(map, "base_currency", "a currency like `USD`", text)?,
             starting_equity: read(map, "starting_equity", "a decimal number", number)?,
             ..Self::default()
