@@ -50,6 +50,30 @@ pub struct Rendered {
     pub template: String,
 }
 
+/// JSON as a template sees it. `serde_json` keeps numbers exact by disguising them as maps, which a template would take
+/// for maps: whole numbers become numbers here, all others their exact text.
+fn in_template(value: serde_json::Value) -> minijinja::Value {
+    use serde_json::Value;
+    match value {
+        Value::Null => minijinja::Value::from(()),
+        Value::Bool(value) => value.into(),
+        Value::Number(number) => match number.as_i64() {
+            Some(whole) => whole.into(),
+            None => number.to_string().into(),
+        },
+        Value::String(text) => text.into(),
+        Value::Array(items) => items.into_iter().map(in_template).collect::<Vec<_>>().into(),
+        Value::Object(members) => {
+            let members = members.into_iter().map(|(name, member)| (name, in_template(member)));
+            minijinja::Value::from(members.collect::<BTreeMap<_, _>>())
+        }
+    }
+}
+
+fn unserialisable(error: serde_json::Error) -> minijinja::Error {
+    minijinja::Error::new(minijinja::ErrorKind::BadSerialization, error.to_string())
+}
+
 impl Templates {
     /// The built-in templates, each replaced by the file of the same name in `folder` where there is one.
     ///
@@ -100,7 +124,7 @@ impl Templates {
     pub fn render(&self, name: &str, context: impl Serialize) -> Result<Rendered, Stop> {
         let render = || {
             let template = self.environment.get_template(name)?;
-            template.render(minijinja::value::Serde(&context))
+            template.render(in_template(serde_json::to_value(&context).map_err(unserialisable)?))
         };
         let text = render().map_err(|error| {
             Stop::refused(
