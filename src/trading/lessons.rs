@@ -128,8 +128,8 @@ fn reentry_after_a_loss(trips: &Trips<'_>) -> Option<Lesson> {
     }
     let lost = losses(&distinct).len();
     let text = format!(
-        "{} trades re-entered the same symbol within {REENTRY_WITHIN_MINUTES} minutes of a loss in it; {lost} of them lost \
-         again.",
+        "Re-entered the same symbol within {REENTRY_WITHIN_MINUTES} minutes of a loss {} times; {lost} of these trades \
+         lost again.",
         distinct.len()
     );
     lesson("reentry_after_loss", text, losses(trips).len(), &distinct)
@@ -239,7 +239,7 @@ fn stop_broken(trips: &Trips<'_>) -> Option<Lesson> {
     let broken: Vec<_> = with_stop.iter().filter(|(_, trip)| beyond(trip)).copied().collect();
     let worst = broken.iter().filter_map(|(_, trip)| trip.r_multiple).min()?;
     let text = format!(
-        "{} of {} trades with a stop were closed beyond it; the worst cost {} R.",
+        "Closed beyond the initial stop: {} of {} trades that had one; the worst cost {} R.",
         broken.len(),
         with_stop.len(),
         half_up(worst.abs(), 2)
@@ -268,10 +268,134 @@ fn plan_broken(trips: &Trips<'_>, fills: &[Fill]) -> Option<Lesson> {
     let net = sum(broken.iter().map(|(_, trip)| *trip.net)).ok()?;
     let currency = &trips.first()?.1.currency;
     let text = format!(
-        "{} of {} trades with a plan did not follow it; together they came to {}.",
+        "Plan not followed in {} of {} trades that say; together these came to {}.",
         broken.len(),
         known.len(),
         show::signed_money(net, currency)
     );
     lesson("plan_broken", text, known.len(), &broken)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::stages::trade::{lessons::lessons, normalize::normalize, summarize::summarize};
+    use serde_json::json;
+
+    /// `(symbol, opened and closed in minutes after 10:00, quantity, net of one unit, extra)`; entry 100, stop at 95.
+    fn found(trades: &[(&str, i64, i64, u32, i64, Value)], fee: &str) -> Vec<(String, Vec<u64>)> {
+        let at = |minutes: i64| {
+            let start: flywheel_events::stamp::Stamp = "2025-12-02T10:00:00Z".parse().expect("a stamp");
+            (start + Duration::minutes(minutes)).to_rfc3339()
+        };
+        let record = |(symbol, open, close, quantity, net, extra): &(&str, i64, i64, u32, i64, Value)| {
+            let mut record = json!({ "symbol": symbol, "action": "buy", "quantity": quantity, "price": 100,
+                "exit_price": 100 + net, "timestamp": at(*open), "exit_timestamp": at(*close), "fee": fee });
+            record.as_object_mut().expect("an object").extend(extra.as_object().cloned().unwrap_or_default());
+            record
+        };
+        let session = serde_json::from_value(json!({
+            "session_id": "b2c3d4e5-f6a7-8901-bcde-f23456789012", "session_type": "trade", "agent_id": "A",
+            "timestamp": "2025-12-02T22:00:00Z", "source_data": { "trades": trades.iter().map(record).collect::<Vec<_>>() }
+        }))
+        .expect("a session");
+        let trades = normalize(&session).expect("usable records");
+        let summary = summarize(&trades, &session).expect("figures");
+        let lessons = lessons(&summary, &trades, &session).expect("closed trades").lessons;
+        lessons.into_iter().map(|l| (l.detector, l.evidence.iter().map(|trip| trip.index).collect())).collect()
+    }
+
+    fn check(trades: &[(&str, i64, i64, u32, i64, Value)], fee: &str, expected: &[(&str, &[u64])]) {
+        let expected: Vec<_> = expected.iter().map(|(name, trips)| ((*name).to_owned(), trips.to_vec())).collect();
+        assert_eq!(found(trades, fee), expected);
+    }
+
+    #[test]
+    fn no_evidence_no_lesson() {
+        check(&[("A", 0, 5, 1, 10, Value::Null), ("B", 60, 65, 1, -10, Value::Null)], "0", &[]);
+    }
+
+    #[test]
+    fn losers_held_twice_as_long_as_winners() {
+        let none = Value::Null;
+        let mut trades: Vec<_> = (0..6)
+            .map(|i| {
+                let (length, net) = if i < 3 { (10, 7) } else { (20, -5) };
+                (["A", "B", "C", "D", "E", "F"][i], i as i64 * 60, i as i64 * 60 + length, 1, net, none.clone())
+            })
+            .collect();
+        check(&trades, "0", &[("losers_held_longer", &[3, 4, 5])]);
+        trades[5].2 -= 1;
+        check(&trades, "0", &[]);
+        check(&trades[..5], "0", &[]);
+    }
+
+    #[test]
+    fn reentry_within_ten_minutes_of_a_loss_twice() {
+        let none = Value::Null;
+        let mut trades = vec![
+            ("A", 0, 5, 1, -5, none.clone()),
+            ("A", 10, 12, 1, -5, none.clone()),
+            ("A", 22, 30, 1, 5, none.clone()),
+        ];
+        check(&trades, "0", &[("reentry_after_loss", &[1, 2])]);
+        trades[2].1 = 23;
+        check(&trades, "0", &[]);
+    }
+
+    #[test]
+    fn size_raised_after_a_loss_in_half_of_three_cases() {
+        let none = Value::Null;
+        let mut trades = vec![
+            ("A", 0, 5, 10, -3, none.clone()),
+            ("B", 60, 65, 15, -2, none.clone()),
+            ("C", 120, 125, 30, -1, none.clone()),
+            ("D", 180, 185, 30, 1, none.clone()),
+        ];
+        check(&trades, "0", &[("size_raised_after_loss", &[1, 2])]);
+        trades[1].3 = 14;
+        check(&trades, "0", &[]);
+    }
+
+    #[test]
+    fn fees_above_a_fifth_of_gross() {
+        let none = Value::Null;
+        let trades: Vec<_> =
+            (0..3).map(|i| (["A", "B", "C"][i], i as i64 * 60, i as i64 * 60 + 5, 1, 5, none.clone())).collect();
+        check(&trades, "1.01", &[("fees_above_a_fifth", &[0, 1, 2])]);
+        check(&trades, "1", &[]);
+    }
+
+    #[test]
+    fn one_loss_above_two_fifths_of_all() {
+        let none = Value::Null;
+        let mut trades: Vec<_> = [-41, -30, -29]
+            .iter()
+            .enumerate()
+            .map(|(i, net)| (["A", "B", "C"][i], i as i64 * 60, i as i64 * 60 + 5, 1, *net, none.clone()))
+            .collect();
+        check(&trades, "0", &[("dominant_loss", &[0])]);
+        trades[0].4 = -39;
+        check(&trades, "0", &[]);
+    }
+
+    #[test]
+    fn losses_that_cluster_in_an_hour() {
+        let none = Value::Null;
+        let row = |i: usize, minute, net| (["A", "B", "C", "D", "E", "F"][i], minute, minute + 1, 1, net, none.clone());
+        let mut trades =
+            vec![row(0, 60, -1), row(1, 70, -1), row(2, 80, -1), row(3, 0, 9), row(4, 180, -1), row(5, 240, 9)];
+        check(&trades, "0", &[("time_of_day_cluster", &[1, 2, 3])]);
+        trades[2].1 = 300;
+        trades[2].2 = 301;
+        check(&trades, "0", &[]);
+    }
+
+    #[test]
+    fn a_stop_or_a_plan_that_was_broken() {
+        let plan = |followed: bool| json!({ "stop": 95, "followed_plan": followed });
+        let trades =
+            [("A", 0, 5, 1, -6, plan(false)), ("B", 60, 65, 1, -5, plan(true)), ("C", 120, 125, 1, 9, Value::Null)];
+        check(&trades, "0", &[("stop_broken", &[0]), ("plan_broken", &[0])]);
+    }
 }

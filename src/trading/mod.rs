@@ -11,6 +11,8 @@ pub mod figures;
 pub mod import;
 pub mod lessons;
 pub mod matching;
+#[cfg(test)]
+mod properties;
 pub mod record;
 pub mod settings;
 pub mod show;

@@ -61,7 +61,7 @@ pub fn build_log(
         "numbers": numbers(session, &log, &figures),
         "tests": texts_of(&found, Role::TestResult),
         "counted": figures.counted,
-        "why_not_counted": scan.and_then(|scan| scan.unreachable.as_deref()),
+        "has_repository": scan.is_some_and(|scan| scan.repo_name.is_some()) || session.source_data.repo_path.is_some(),
         "mismatches": figures.mismatches.iter().map(|row| json!({
             "what": row.what, "claimed": number(row.claimed), "found": number(row.found),
         })).collect::<Vec<_>>(),
@@ -77,6 +77,14 @@ pub fn build_log(
     artifact.template = Some(rendered.template);
     if !figures.mismatches.is_empty() {
         artifact.notes.insert("claims".into(), json!(figures.mismatches));
+    }
+    // Why the repository was not read names options and paths: that is for the reviewer, not for readers.
+    if let Some(why) = scan.and_then(|scan| scan.unreachable.as_deref()) {
+        artifact.notes.insert("unreachable".into(), json!(why));
+    }
+    let warnings = scan.map(|scan| scan.warnings.as_slice()).unwrap_or_default();
+    if !warnings.is_empty() {
+        artifact.notes.insert("warnings".into(), json!(warnings));
     }
     Ok(artifact)
 }

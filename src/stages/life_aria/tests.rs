@@ -1,5 +1,7 @@
 //! The life/aria pipeline's texts, from session file to Markdown.
 
+#![expect(clippy::disallowed_methods, reason = "lays screenshots out")]
+
 use super::{devlog, extract, gallery, social};
 use crate::{
     images::tests::png,
@@ -89,7 +91,7 @@ fn the_gallery_notes_what_is_there_and_what_is_not() {
     std::fs::write(folder.join("screenshots/again.png"), png(1280, 720)).unwrap();
     let mut session = guide();
     let more: Vec<Value> = vec![
-        json!({ "path": "screenshots/again.png", "caption": "The <b>bridge</b> @night", "alt": "A bridge" }),
+        json!({ "path": "screenshots/again.png", "caption": "The bridge", "alt": "A bridge" }),
         json!("/home/someone/private/shot.png"),
         json!({ "path": "screenshots", "caption": "A folder" }),
     ];
@@ -125,7 +127,7 @@ fn things_named_twice_are_one_and_lessons_find_their_place() {
         "goal": "A toy",
         "metadata": { "artifacts_created": 3 },
         "source_data": { "conversations": [
-            { "content": "We began.\n\n\"ship it\" & <b> by @someone, see #12.\nLesson: sleep first.", "artifacts": [
+            { "content": "We began.\n\n\"Ship it\" & sail.\nLesson: sleep first.", "artifacts": [
                 { "name": "Toy", "type": "website", "technologies": ["Svelte"] },
                 { "name": "Toy", "type": "website", "technologies": ["svelte", "CSS"], "path": "toy/" },
                 { "type": "song" },

@@ -18,6 +18,24 @@ const BOTTOM: u32 = 340;
 /// About as many steps as an axis has.
 const STEPS: u32 = 5;
 
+// A struct, because the numbers of a `serde_json::Value` keep their exact text and are no numbers to a template.
+#[derive(Serialize)]
+struct Context {
+    width: u32,
+    height: u32,
+    left: u32,
+    right: u32,
+    top: u32,
+    bottom: u32,
+    title: String,
+    desc: String,
+    y_label: String,
+    x_label: &'static str,
+    points: Vec<Point>,
+    y_ticks: Vec<Tick>,
+    x_ticks: Vec<Tick>,
+}
+
 #[derive(Serialize)]
 struct Point {
     x: String,
@@ -66,15 +84,22 @@ pub fn equity_curve(
         .iter()
         .filter_map(|value| Some(Tick { at: y_range.place(*value)?.to_string(), label: show::money(*value, currency) }))
         .collect();
-    let rendered = templates.render(
-        "equity_curve.svg",
-        serde_json::json!({
-            "width": WIDTH, "height": HEIGHT, "left": LEFT, "right": RIGHT, "top": TOP, "bottom": BOTTOM,
-            "title": format!("{kind} over closed round trips{simulated}"), "desc": desc,
-            "y_label": format!("{kind} ({currency}){simulated}"), "x_label": "closed round trips",
-            "points": points, "y_ticks": y_ticks, "x_ticks": x_ticks(nets.len()),
-        }),
-    )?;
+    let context = Context {
+        width: WIDTH,
+        height: HEIGHT,
+        left: LEFT,
+        right: RIGHT,
+        top: TOP,
+        bottom: BOTTOM,
+        title: format!("{kind} over closed round trips{simulated}"),
+        desc,
+        y_label: format!("{kind} ({currency}){simulated}"),
+        x_label: "closed round trips",
+        points,
+        y_ticks,
+        x_ticks: x_ticks(nets.len()),
+    };
+    let rendered = templates.render("equity_curve.svg", context)?;
     let mut artifact = ArtifactGenerated::of_session(session.session_id, ArtifactType::EquityCurve, rendered.text);
     artifact.template = Some(rendered.template);
     Ok(artifact)

@@ -192,7 +192,7 @@ fn days(summary: &TradingSummarized) -> Vec<Value> {
             "gross": show::money(*day.realized_gross, &day.currency),
             "fees": show::money(*day.realized_fees, &day.currency),
             "net": show::signed_money(*day.realized_net, &day.currency),
-            "closed": day.lots_closed,
+            "closed": day.lots_closed.to_string(),
         })
     };
     summary.daily.iter().take(ROWS_MAX).map(row).collect()
@@ -261,8 +261,12 @@ fn claim_row(claim: &ClaimMismatch, summary: &TradingSummarized) -> Value {
     };
     let exact = claim.computed.as_deref().and_then(parse);
     let computed = match (exact, &claim.computed) {
+        (Some(_), _) if claim.claim == "total_pnl" && summary.lot_matches.is_empty() => {
+            "none: nothing was closed".into()
+        }
         (Some(figure), _) => {
-            let places = parse(&claim.claimed).map_or(2, |claimed| claimed.scale().max(2)).min(figure.scale());
+            // As precise as the claim, and never so coarse that the two look alike.
+            let places = parse(&claim.claimed).map_or(2, |claimed| claimed.scale()).max(figure.scale().min(2));
             half_up(figure, places).to_string()
         }
         (None, Some(text)) => text.clone(),

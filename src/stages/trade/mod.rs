@@ -13,3 +13,5 @@ const DISCLOSURE: &str = "Personal trading log. Not financial advice; past resul
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod texts;
