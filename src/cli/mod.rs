@@ -107,11 +107,21 @@ pub struct Context {
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
     let console = Console::new(cli.json);
+    log_to_stderr(console);
     let exit = start(cli, console).unwrap_or_else(|error| {
         console.error(&error);
         if error.is::<Mistake>() { Exit::Wrong } else { Exit::Failed }
     });
     ExitCode::from(exit as u8)
+}
+
+/// What the program says of its own work goes to stderr: warnings, or what `FLYWHEEL_LOG` asks for (`info`, `debug`).
+fn log_to_stderr(console: Console) {
+    let filter = tracing_subscriber::EnvFilter::try_from_env("FLYWHEEL_LOG");
+    let filter = filter.unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("warn"));
+    let subscriber = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    // A second call in one process, as tests make it, keeps the first.
+    let _ = subscriber.with_ansi(console.interactive).without_time().with_target(false).try_init();
 }
 
 fn start(cli: Cli, console: Console) -> anyhow::Result<Exit> {
