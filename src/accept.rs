@@ -9,7 +9,7 @@ use crate::{
 };
 use flywheel_events::{Fact as _, Key, SessionCompleted};
 use serde_json::Value;
-use std::path::PathBuf;
+use std::{collections::BTreeMap, path::PathBuf};
 
 /// The fact of a session, and what was taken out of it.
 pub fn fact(accepted: &Accepted, cleaner: &Cleaner) -> (NewFact, Vec<Finding>) {
@@ -31,13 +31,19 @@ pub fn origin(accepted: &Accepted, folder: PathBuf) -> Origin {
     }
 }
 
-/// What was taken out of a fact's data, for whoever wrote it.
+/// What was taken out of a fact's data, for whoever wrote it: a line a kind. That an absolute `repo_path` is stored by its
+/// name alone is how it always is, and not worth a word.
 pub fn describe(findings: &[Finding]) -> Vec<String> {
-    let line = |finding: &Finding| {
-        let times = if finding.count == 1 { String::new() } else { format!(" ({} times)", finding.count) };
-        format!("{}: {} removed{times} before it was stored", finding.location, finding.kind)
+    let mut kinds: BTreeMap<&str, (usize, &str)> = BTreeMap::new();
+    for finding in findings.iter().filter(|finding| finding.location != "/source_data/repo_path") {
+        let (count, _) = kinds.entry(&finding.kind).or_insert((0, &finding.location));
+        *count += finding.count;
+    }
+    let line = |(kind, (count, first)): (&str, (usize, &str))| match count {
+        1 => format!("{kind} removed before it was stored, at {first}"),
+        _ => format!("{kind} removed before it was stored, {count} times, first at {first}"),
     };
-    findings.iter().map(line).collect()
+    kinds.into_iter().map(line).collect()
 }
 
 /// Cleans what a look at the world brought, and says so among its warnings, where it has some.
