@@ -3,17 +3,20 @@
 use crate::{
     log::{Error, Log, Record, Scope},
     runner::{self, RERUN_REQUESTED, Tools, step_of},
-    stages::pipelines,
+    stages::{Pipeline, pipeline, pipelines},
 };
 use flywheel_events::{Key, SessionId, SessionType, Step};
 use flywheel_projections::{Recorded, SessionView};
 use serde_json::value::RawValue;
-use std::{collections::HashSet, sync::Arc};
+use std::{
+    collections::{HashMap, HashSet},
+    sync::Arc,
+};
 
 /// Most facts read at once.
 const READ_MAX: usize = 1024;
 
-/// Runs every stage of these sessions until each has its `ready`, calling `ended` for each as it ends.
+/// Runs every stage of these sessions until this run of each has its `ready`, calling `ended` for each as it ends.
 ///
 /// Everything of theirs that matters is behind the position `after`.
 ///
@@ -22,25 +25,25 @@ const READ_MAX: usize = 1024;
 pub async fn drive<L: Log>(
     log: &L,
     tools: &Arc<Tools>,
-    sessions: HashSet<SessionId>,
+    sessions: HashMap<SessionId, u32>,
     after: u64,
     ended: impl FnMut(SessionId),
 ) -> Result<(), Error> {
-    let scope = Scope::Sessions { sessions: Arc::new(sessions.clone()), after };
+    let scope = Scope::Sessions { sessions: Arc::new(sessions.keys().copied().collect()), after };
     tokio::select! {
         all_ended = watch(log, sessions, after, ended) => all_ended,
         worked = runner::work(log.clone(), tools.clone(), scope) => worked,
     }
 }
 
-/// Follows the log until each session has its `ready`.
+/// Follows the log until the run of each session has its `ready`.
 async fn watch<L: Log>(
     log: &L,
-    mut waiting: HashSet<SessionId>,
+    mut waiting: HashMap<SessionId, u32>,
     mut after: u64,
     mut ended: impl FnMut(SessionId),
 ) -> Result<(), Error> {
-    let ready: HashSet<Step> = ready_steps().into_iter().map(|(_, step)| step).collect();
+    let ready: HashSet<Step> = pipelines().iter().map(ready_step).collect();
     while !waiting.is_empty() {
         let records = log.read(after, READ_MAX).await?;
         let Some(last) = records.last() else {
@@ -49,7 +52,9 @@ async fn watch<L: Log>(
         };
         after = last.position;
         for record in records.iter().filter(|record| ready.contains(&record.key.step)) {
-            if let Some(session) = record.key.session_id().filter(|session| waiting.remove(session)) {
+            let Some(session) = record.key.session_id() else { continue };
+            if waiting.get(&session).is_some_and(|run| *run == record.key.run) {
+                waiting.remove(&session);
                 ended(session);
             }
         }
@@ -57,14 +62,9 @@ async fn watch<L: Log>(
     Ok(())
 }
 
-/// The `ready` step of each pipeline.
-fn ready_steps() -> Vec<(SessionType, Step)> {
-    pipelines()
-        .iter()
-        .flat_map(|pipeline| pipeline.stages.iter().map(move |row| (pipeline, row)))
-        .filter(|(_, row)| row.emits == <flywheel_events::SessionReady as flywheel_events::Fact>::TYPE)
-        .map(|(pipeline, row)| (pipeline.session_type, step_of(pipeline, row)))
-        .collect()
+/// The step that ends a run of a pipeline: its last one.
+fn ready_step(pipeline: &Pipeline) -> Step {
+    step_of(pipeline, pipeline.stages.last().expect("a test checks that every pipeline ends in ready"))
 }
 
 /// The newest run of a session that was asked for.
@@ -89,8 +89,7 @@ pub async fn has_ended<L: Log>(
     session_type: SessionType,
     run: u32,
 ) -> Result<bool, Error> {
-    let (_, step) =
-        ready_steps().into_iter().find(|(of, _)| *of == session_type).expect("a test checks every pipeline ends");
+    let step = ready_step(pipeline(session_type));
     Ok(log.get(&Key::session(step, session, run)).await?.is_some())
 }
 
@@ -105,9 +104,7 @@ pub async fn view<L: Log>(
     run: u32,
 ) -> Result<SessionView, Error> {
     let mut view = SessionView::default();
-    let pipelines = pipelines();
-    let pipeline =
-        pipelines.iter().find(|pipeline| pipeline.session_type == session_type).expect("every type has a pipeline");
+    let pipeline = pipeline(session_type);
     for row in &pipeline.stages {
         for run in 1..=run {
             let key = Key::session(step_of(pipeline, row), session, run);

@@ -68,11 +68,28 @@ impl Local {
             return Ok(&worker.name);
         }
         std::fs::create_dir_all(&self.inner.workers)?;
+        self.tidy_up()?;
         let name = uuid::Uuid::new_v4().to_string();
         let path = self.inner.workers.join(format!("{name}.lock"));
-        let lock = File::create(&path)?;
+        // Under its name only once it is locked: who finds it unlocked takes its process for dead.
+        let new = self.inner.workers.join(format!("{name}.new"));
+        let lock = File::create(&new)?;
         lock.lock()?;
-        Ok(&self.inner.worker.get_or_init(|| Worker { name, path, _lock: lock }).name)
+        std::fs::rename(&new, &path)?;
+        let candidate = Worker { name, path, _lock: lock };
+        // Another thread may have been first; the candidate then goes, and its file with it.
+        Ok(&self.inner.worker.get_or_init(|| candidate).name)
+    }
+
+    /// Takes away what dead processes have left.
+    fn tidy_up(&self) -> std::io::Result<()> {
+        for entry in std::fs::read_dir(&self.inner.workers)? {
+            let name = entry?.file_name();
+            if let Some(worker) = name.to_str().and_then(|name| name.strip_suffix(".lock")) {
+                self.is_dead(worker);
+            }
+        }
+        Ok(())
     }
 
     /// Whether the process that held leases under this name is gone.

@@ -19,7 +19,7 @@ use crate::{
     templates::Templates,
     world::World,
 };
-use flywheel_events::{SessionId, SessionType};
+use flywheel_events::SessionType;
 use report::SessionReport;
 use std::{
     collections::{HashMap, HashSet},
@@ -164,18 +164,20 @@ async fn drive_all(
     head: u64,
     context: &Context,
 ) -> anyhow::Result<()> {
-    let mut open: HashMap<SessionId, u64> = HashMap::new();
+    let (mut open, mut first) = (HashMap::new(), head + 1);
     for job in jobs.iter().filter(|job| !job.ended_before) {
         if let (Ok(accepted), Some(Appended::Appended(position) | Appended::Duplicate(position))) =
             (&job.read, job.appended)
         {
-            open.insert(accepted.session.session_id, position);
+            open.insert(accepted.session.session_id, drive::newest_run(log, accepted.session.session_id).await?);
+            first = first.min(position);
         }
     }
-    let Some(first) = open.values().min() else { return Ok(()) };
-    let after = head.min(first - 1);
+    if open.is_empty() {
+        return Ok(());
+    }
     let progress = context.console.progress(open.len() as u64, "sessions");
-    drive::drive(log, &tools, open.into_keys().collect(), after, |_| progress.inc(1)).await?;
+    drive::drive(log, &tools, open, first - 1, |_| progress.inc(1)).await?;
     progress.finish_and_clear();
     Ok(())
 }

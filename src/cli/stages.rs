@@ -31,10 +31,10 @@ enum Format {
 pub fn run(args: &Args, context: &Context) -> anyhow::Result<Exit> {
     let pipelines = pipelines();
     match args.format {
-        Format::Json => context.console.document(&as_json(&pipelines)),
-        _ if context.console.json => context.console.document(&as_json(&pipelines)),
-        Format::Text => context.console.text(&as_text(&pipelines)),
-        Format::Mermaid => context.console.text(&as_mermaid(&pipelines)),
+        Format::Json => context.console.document(&as_json(pipelines)),
+        _ if context.console.json => context.console.document(&as_json(pipelines)),
+        Format::Text => context.console.text(&as_text(pipelines)),
+        Format::Mermaid => context.console.text(&as_mermaid(pipelines)),
     }
     Ok(Exit::Done)
 }

@@ -28,7 +28,7 @@ const ARTIFACT_BYTES_MAX: u64 = 256 * 1024;
 pub struct Bound {
     /// Its step.
     pub step: Step,
-    row: Row,
+    row: &'static Row,
     /// The session type its pipeline is for.
     pipeline: &'static str,
     /// The steps whose outcome it needs, with the event type each emits.
@@ -43,19 +43,19 @@ pub fn step_of(pipeline: &Pipeline, row: &Row) -> Step {
 }
 
 /// Binds every stage of every pipeline.
-pub fn bind(pipelines: Vec<Pipeline>) -> Vec<Bound> {
-    pipelines.into_iter().flat_map(bind_one).collect()
+pub fn bind(pipelines: &'static [Pipeline]) -> Vec<Bound> {
+    pipelines.iter().flat_map(bind_one).collect()
 }
 
-fn bind_one(pipeline: Pipeline) -> Vec<Bound> {
+fn bind_one(pipeline: &'static Pipeline) -> Vec<Bound> {
     let steps: Vec<_> =
-        pipeline.stages.iter().map(|row| (step_of(&pipeline, row), row.emits, row.makes_artifact())).collect();
+        pipeline.stages.iter().map(|row| (step_of(pipeline, row), row.emits, row.makes_artifact())).collect();
     let resolve = |event_type: &'static str, required| {
         let step = steps.iter().find(|(_, emits, _)| *emits == event_type).map(|(step, ..)| step.clone());
         (step.expect("a test checks that every need is met"), event_type, required)
     };
     let mut bound = vec![];
-    for (row, (step, ..)) in pipeline.stages.into_iter().zip(&steps) {
+    for (row, (step, ..)) in pipeline.stages.iter().zip(&steps) {
         let mut needs = vec![];
         let mut all = vec![];
         for need in &row.needs {

@@ -10,6 +10,7 @@ pub use graph::{Ended, Inputs, Made, MadeStep, Need, Row, Stop};
 
 use flywheel_events::{ArtifactType, SessionType};
 use graph::{artifact, stage};
+use std::sync::LazyLock;
 
 /// A pipeline: the stages that a type of session goes through, in an order in which they can run.
 #[derive(Debug)]
@@ -23,7 +24,18 @@ pub struct Pipeline {
 }
 
 /// Every pipeline.
-pub fn pipelines() -> Vec<Pipeline> {
+pub fn pipelines() -> &'static [Pipeline] {
+    static TABLE: LazyLock<Vec<Pipeline>> = LazyLock::new(table);
+    &TABLE
+}
+
+/// The pipeline of a type of session.
+pub fn pipeline(session_type: SessionType) -> &'static Pipeline {
+    pipelines().iter().find(|pipeline| pipeline.session_type == session_type).expect("a test checks every type has one")
+}
+
+/// The table of stages.
+fn table() -> Vec<Pipeline> {
     vec![
         Pipeline {
             session_type: SessionType::Build,
@@ -147,7 +159,7 @@ mod tests {
             let made: BTreeSet<_> = pipeline.stages.iter().filter_map(|row| row.makes).collect();
             assert_eq!(made.len(), pipeline.stages.iter().filter(|row| row.makes_artifact()).count());
             for row in &pipeline.stages {
-                let _: flywheel_events::Step = crate::runner::step_of(&pipeline, row);
+                let _: flywheel_events::Step = crate::runner::step_of(pipeline, row);
                 let sentence = row.about.starts_with(char::is_uppercase) && row.about.ends_with('.');
                 assert!(sentence && row.about.len() > 20, "`{}` is no sentence about {}", row.about, row.name);
                 assert_eq!(row.makes_artifact(), row.emits == ArtifactGenerated::TYPE, "{}", row.name);

@@ -289,7 +289,7 @@ fn untrusted_words_are_never_markup() {
 #[test]
 fn the_row_needs_what_the_signature_says() {
     use crate::stages::{Need, pipelines};
-    let rows = pipelines().into_iter().flat_map(|pipeline| pipeline.stages).collect::<Vec<_>>();
+    let rows = pipelines().iter().flat_map(|pipeline| &pipeline.stages).collect::<Vec<_>>();
     let row = rows.iter().find(|row| row.name == "readme").expect("the row");
     let needs = [
         Need::Required(SessionCompleted::TYPE),
