@@ -181,7 +181,7 @@ pub(super) fn is_identifier(value: &str) -> bool {
 
 /// Several words joined by hyphens and the like, as passphrases are.
 pub(super) fn is_passphrase(value: &str) -> bool {
-    value.len() >= 20 && value.split(['-', '_', '.', ' ']).filter(|word| word.len() >= 3).count() >= 4
+    value.len() >= 20 && value.split(['-', '.', ' ']).filter(|word| word.len() >= 3).count() >= 4
 }
 
 /// Both cases and digits.

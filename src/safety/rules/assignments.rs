@@ -67,7 +67,7 @@ fn is_secret(hit: &Hit<'_>) -> bool {
     }
     let quoted = hit.name("x").is_none();
     // A call, an index or a path into something is code.
-    if !quoted && (hit.after().starts_with(['(', '[']) || hit.after().starts_with("::")) {
+    if !quoted && (hit.after().starts_with(['(', '[']) || hit.after().starts_with("::") || value.contains("::")) {
         return false;
     }
     let value = value.trim_end_matches(['.', '!', '?']);

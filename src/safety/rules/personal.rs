@@ -73,8 +73,8 @@ fn is_email(hit: &Hit<'_>) -> bool {
         .after()
         .strip_prefix(':')
         .map(|after| after.split(|c: char| c.is_whitespace() || "\"'`,;()<>".contains(c)).next().unwrap_or_default());
-    !place.is_some_and(|place| local == "git" || place.contains('/') || place.ends_with(".git"))
-        && !(local == "git" && !hit.after().starts_with('>'))
+    let remote = place.is_some_and(|place| place.contains('/') || place.ends_with(".git"));
+    !remote && (local != "git" || hit.after().starts_with('>'))
 }
 
 fn is_public_v4(hit: &Hit<'_>) -> bool {
@@ -107,7 +107,20 @@ fn is_version(before: &str) -> bool {
     let required = ["==", ">=", "<=", "~=", "^", "~>"].iter().any(|operator| before.trim_end().ends_with(operator));
     let words = before.trim_end_matches(|c: char| c.is_whitespace() || "\"'`:=({[*".contains(c));
     let word = words.rsplit(|c: char| !c.is_alphanumeric()).next().unwrap_or_default().to_lowercase();
-    let named = ["v", "ver", "version", "versions", "release", "released", "build", "section", "upgrade", "bump"];
+    let named = [
+        "v",
+        "ver",
+        "version",
+        "versions",
+        "release",
+        "released",
+        "build",
+        "section",
+        "upgrade",
+        "bump",
+        "oid",
+        "objectidentifier",
+    ];
     product || required || named.contains(&word.as_str()) || word.ends_with("version")
 }
 
