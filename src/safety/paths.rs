@@ -229,6 +229,10 @@ fn begins(text: &str, index: usize) -> bool {
         return !previous.is_alphanumeric() && !"_-?%".contains(previous);
     }
     if previous.is_alphanumeric() {
+        // An editor's address, as in `vscode://file/home/…`.
+        if text[..index].ends_with("://file") {
+            return true;
+        }
         // The value of a flag, as in `-I/opt/x/include`.
         return before.next() == Some('-') && before.next().is_none_or(char::is_whitespace);
     }

@@ -117,6 +117,16 @@ fn values_beside_key_words_go() {
     );
     check("client_secret => \"Zx8-kQ2_vB7~mN4\"", "client_secret => \"[redacted:secret-assignment]\"");
     check("password: correct-horse-battery-staple2", "password: [redacted:secret-assignment]");
+    check("passwd: Tr0ub4dor&3 x", "passwd: [redacted:secret-assignment] x");
+    check("my password is hunter2, or \"hunter2\"", "my password is [redacted:secret-assignment], or \"hunter2\"");
+    check("my password is \"hunter2\".", "my password is \"[redacted:secret-assignment]\".");
+    check("<password>hunter22</password>", "<password>[redacted:secret-assignment]</password>");
+    check(
+        "x --db-password hunter22 --token q7Zk2Xv9Lp4W",
+        "x --db-password [redacted:secret-assignment] --token [redacted:secret-assignment]",
+    );
+    check("smtp://me@corp.io:pass1@mail:25", "smtp://[redacted:url-credentials]@mail:25");
+    check(r#"password="abc1\def2" x"#, r#"password="[redacted:secret-assignment]" x"#);
     check("login: alice / pass: Hunter2x!", "login: alice / pass: [redacted:secret-assignment]");
     check("the api key is abcd1234efgh5678ijkl.", "the api key is [redacted:secret-assignment]");
     check("Set-Cookie: a=b; session=abcdef1234567890; Path=/", "Set-Cookie: a=b; session=[redacted:cookie]; Path=/");
@@ -185,7 +195,7 @@ fn what_is_no_secret_stays() {
         "fn login(password: &str, token: Option<String>)",
         "let token = request.headers.get_token_2();",
         "token = generate_session_token_v2(user)",
-        "pPassword: windows_sys::core::PWSTR, username, password = index_url_user_password",
+        "pub pw_passwd: *mut c_char, pPassword: windows_sys::core::PWSTR, username, password = index_url_user_password",
         "password = os.environ[\"DB_PASSWORD\"]",
         "api_key=config.get('api_key')",
         "the token was rotated and the password is now in the vault",
@@ -204,6 +214,9 @@ fn what_is_no_secret_stays() {
         "Authorization: Bearer <token>",
         "Authorization: Bearer $TOKEN",
         "Bearer authentication is required",
+        "password: !vault |",
+        "the password is sha256 and salted; pass --token-file x --password-stdin",
+        "ssh://git@host.example:22/x",
         "GITHUB_TOKEN=ghp_xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx",
         "the password is SHA256-hashed and the token is refreshed, pass: 100/100, bypass: everything2",
         "\"password\": \"Password must be at least 8 characters\"",
@@ -285,6 +298,8 @@ fn people_are_masked() {
     check("mail alice.b+x@example.co.uk now", "mail [redacted:email] now");
     check("Co-authored-by: Alice B <alice@example.com>", "Co-authored-by: Alice B <[redacted:email]>");
     check("josé@example.com", "[redacted:email]");
+    check("'alice@example.com'", "'[redacted:email]'");
+    check("(202) 555 0147", "[redacted:phone]");
     check("from 8.8.8.8 and 2606:4700:4700::1111.", "from [redacted:public-ip] and [redacted:public-ip].");
     check(
         "ssh root@93.184.216.34 http://93.184.216.34:80/x",
@@ -327,6 +342,7 @@ fn accounts_keep_apart() {
         ],
         "note": "moved from 11111567 to U7654321",
         "positions": {"U7654321": 3},
+        "accounts": ["22222567"],
     }));
     assert_eq!(
         cleaned,
@@ -338,6 +354,7 @@ fn accounts_keep_apart() {
             ],
             "note": "moved from …567 to …321",
             "positions": {"…321": 3},
+            "accounts": ["…567-2"],
         })
     );
     // A mask that is already there is taken.

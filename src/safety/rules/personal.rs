@@ -10,7 +10,7 @@ pub(super) const RULES: &[Rule] = &[
         "email",
         "an e-mail address, no-reply ones aside",
         &["@", "%40"],
-        r"[\p{L}\p{N}._%+'-]*[\p{L}\p{N}_+-](?:@|%40)(?P<domain>[\p{L}\p{N}](?:[\p{L}\p{N}-]*[\p{L}\p{N}])?(?:\.[\p{L}\p{N}](?:[\p{L}\p{N}-]*[\p{L}\p{N}])?)*\.(?P<tld>\p{L}{2,}))",
+        r"[\p{L}\p{N}._%+-]*[\p{L}\p{N}_+-](?:@|%40)(?P<domain>[\p{L}\p{N}](?:[\p{L}\p{N}-]*[\p{L}\p{N}])?(?:\.[\p{L}\p{N}](?:[\p{L}\p{N}-]*[\p{L}\p{N}])?)*\.(?P<tld>\p{L}{2,}))",
     )
     .accept(is_email),
     Rule::new("public-ip", "a public IP address", &[], r"[0-9]{1,3}\.[0-9]{1,3}\.[0-9]{1,3}\.[0-9]{1,3}")
@@ -27,9 +27,9 @@ pub(super) const RULES: &[Rule] = &[
         PHONE,
         "a phone number in its international or a clear national form",
         &[],
-        r"(?:1[ .-])?(?:\([2-9][0-9]{2}\) ?|[2-9][0-9]{2}[-.])[2-9][0-9]{2}[-.][0-9]{4}",
+        r"(?:1[ -])?(?:\([2-9][0-9]{2}\) ?[2-9][0-9]{2}[ -]|[2-9][0-9]{2}-[2-9][0-9]{2}-)[0-9]{4}",
     )
-    .accept(|hit| stands_alone(hit) && !hit.value().contains('.')),
+    .accept(stands_alone),
     Rule::new(
         PHONE,
         "a phone number in its international or a clear national form",
