@@ -204,11 +204,15 @@ fn links(text: &str) -> Vec<(Kind, usize, usize)> {
 
 fn pattern() -> String {
     let tops = TOP_LEVELS.split_whitespace().collect::<Vec<_>>().join("|");
+    // Without a protocol only a domain of Latin letters is linked, so that it may follow other scripts directly.
     let host = format!(r"(?:[\p{{L}}\p{{N}}](?:[\p{{L}}\p{{N}}_-]*[\p{{L}}\p{{N}}])?\.)+(?:{tops})");
+    let bare = format!(
+        r"(?:[a-z0-9\u{{C0}}-\u{{24F}}](?:[a-z0-9\u{{C0}}-\u{{24F}}_-]*[a-z0-9\u{{C0}}-\u{{24F}}])?\.)+(?:{tops})"
+    );
     let path = r"(?::[0-9]+)?(?:/(?:[\p{L}\p{N}!*';:=+,.$/%#\[\]_~@|&()–-]*[\p{L}\p{N}=_#/+&~-])?)?(?:\?[\p{L}\p{N}!?*'();:&=+$/%#\[\]_.,~|@-]*[\p{L}\p{N}_&=#/-])?";
-    let before = r"(?:^|[^\p{L}\p{N}@＠$#＃_./-])";
+    let before = r"(?:^|[^a-z0-9\u{C0}-\u{24F}@＠$#＃_./-])";
     format!(
-        r#"(?i){before}(?:(?P<url>(?:https?://)?{host}(?-u:\b){path})|(?P<address>https?://[^\s<>"]+)|(?P<mention>[@＠][a-z0-9_]+(?:@[a-z0-9.-]+[a-z0-9])?)|(?P<tag>[#＃$][\p{{L}}\p{{N}}_]+))"#
+        r#"(?i){before}(?:(?P<url>(?:https?://{host}|{bare})(?-u:\b){path})|(?P<address>https?://[^\s<>"]+)|(?P<mention>[@＠][a-z0-9_]+(?:@[a-z0-9.-]+[a-z0-9])?)|(?P<tag>[#＃$][\p{{L}}\p{{N}}_]+))"#
     )
 }
 

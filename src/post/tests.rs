@@ -33,6 +33,10 @@ fn x_counts_a_url_as_23() {
     counts(&X, "(https://example.com/x)", 1 + 23 + 1);
     counts(&X, "example.com and x.org/path", 23 + 5 + 23);
     counts(&X, "main.rs", 23);
+    counts(&X, "日本http://a.co", 4 + 23);
+    counts(&X, "日本example.com", 4 + 23);
+    counts(&X, "http://日本.jp/x", 23);
+    counts(&X, "https://a.com https://b.com", 23 + 1 + 23);
     counts(&X, "http://localhost:8080", 21);
     counts(&X, "a.b 3.5 v1.2.3 e.g. Node.js", 27);
     counts(&X, "mail@example.com", 16);

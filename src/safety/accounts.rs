@@ -89,14 +89,18 @@ impl Accounts {
     /// Gives every id its mask; to be called once all are taken up. In the order of the ids, so that the order of
     /// a document's fields does not matter.
     pub fn settle(&mut self) {
+        let mut next: BTreeMap<String, u32> = BTreeMap::new();
         for id in &self.ids {
             let tail: Vec<char> = id.chars().rev().take(TAIL).collect();
             let mask: String = std::iter::once('…').chain(tail.into_iter().rev()).collect();
-            let unique = std::iter::once(mask.clone())
-                .chain((2_u32..).map(|n| format!("{mask}-{n}")))
-                .find(|mask| !self.taken.contains(mask))
-                .expect("there is always a further number");
-            self.taken.insert(unique.clone());
+            let number = next.entry(mask.clone()).or_insert(1);
+            let unique = loop {
+                let candidate = if *number == 1 { mask.clone() } else { format!("{mask}-{number}") };
+                *number += 1;
+                if self.taken.insert(candidate.clone()) {
+                    break candidate;
+                }
+            };
             self.masks.insert(id.clone(), unique);
         }
     }
@@ -104,26 +108,56 @@ impl Accounts {
     /// Where accounts stand in a text, as whole words. A number that is all of a field that no account is in stays.
     pub fn find(&self, text: &str, key: Option<&str>) -> Vec<Span> {
         let mut spans = Vec::new();
-        for (id, mask) in &self.masks {
-            let number = id.bytes().all(|byte| byte.is_ascii_digit());
-            if number && key.is_some_and(|key| !names_account(key)) && text.trim() == id {
-                continue;
+        if self.masks.is_empty() {
+            return spans;
+        }
+        let whole = text.trim();
+        if let Some(mask) = self.masks.get(whole) {
+            let number = whole.bytes().all(|byte| byte.is_ascii_digit());
+            if !number || key.is_none_or(names_account) {
+                let start = text.len() - text.trim_start().len();
+                spans.push(span(start, whole.len(), mask));
             }
-            for (start, found) in text.match_indices(id.as_str()) {
-                let end = start + found.len();
-                let joined = |c: char| c.is_alphanumeric() || c == '…';
-                let fraction = |c: char| c == '.' || c == ',';
-                let decimal = number
-                    && (text[..start].ends_with(fraction)
-                        || text[end..].strip_prefix(fraction).is_some_and(|rest| rest.starts_with(joined)));
-                if !text[..start].ends_with(joined) && !text[end..].starts_with(joined) && !decimal {
-                    let kind = Cow::Borrowed(rules::ACCOUNT);
-                    spans.push(Span { start, end, kind, replacement: mask.clone(), rank: usize::MAX });
-                }
+            return spans;
+        }
+        for (start, run) in words(text, 0, |c| c.is_alphanumeric() || c == '-' || c == '_') {
+            match self.masks.get(run) {
+                Some(mask) => spans.push(span(start, run.len(), mask)),
+                None => spans.extend(
+                    words(run, start, char::is_alphanumeric)
+                        .filter_map(|(start, word)| Some(span(start, word.len(), self.masks.get(word)?))),
+                ),
             }
         }
+        spans.retain(|span| {
+            !text[..span.start].ends_with('…') && !is_amount(text, span.start, &text[span.start..span.end])
+        });
         spans
     }
+}
+
+fn span(start: usize, length: usize, mask: &str) -> Span {
+    let kind = Cow::Borrowed(rules::ACCOUNT);
+    Span { start, end: start + length, kind, replacement: mask.to_owned(), rank: usize::MAX }
+}
+
+/// The runs of characters that belong to a word, with where they start.
+fn words(text: &str, offset: usize, belongs: fn(char) -> bool) -> impl Iterator<Item = (usize, &str)> {
+    let mut at = offset;
+    text.split_inclusive(move |c| !belongs(c)).filter_map(move |piece| {
+        let start = at;
+        at += piece.len();
+        let word = piece.trim_end_matches(|c| !belongs(c));
+        (word.len() >= DIGITS_MIN).then_some((start, word))
+    })
+}
+
+/// Whether a number is a part of a larger one.
+fn is_amount(text: &str, start: usize, word: &str) -> bool {
+    let point = |c: char| c == '.' || c == ',';
+    let after = text[start + word.len()..].strip_prefix(point);
+    word.bytes().all(|byte| byte.is_ascii_digit())
+        && (text[..start].ends_with(point) || after.is_some_and(|after| after.starts_with(char::is_alphanumeric)))
 }
 
 /// Whether a field of this name holds broker accounts.

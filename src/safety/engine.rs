@@ -106,7 +106,7 @@ fn find_one(text: &str, rule: &Rule, pattern: &Regex, rank: usize, spans: &mut V
         let found = ["v", "w", "x"].iter().find_map(|name| captures.name(name)).map_or(whole.clone(), |v| v.range());
         let hit = Hit { text, start: found.start, end: found.end, captures: &captures };
         let next = if !shape::is_mask(hit.value()) && (rule.accept)(&hit) {
-            let end = found.end + (rule.extend)(&text[found.end..]);
+            let end = found.end + (rule.extend)(&hit);
             spans.push(Span {
                 start: found.start,
                 end,

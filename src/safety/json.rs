@@ -128,8 +128,8 @@ fn plain(name: &str) -> String {
 }
 
 /// Names, hashes and times that are what their field says.
-fn is_untouched(name: &str, text: &str) -> bool {
-    let name = plain(name);
+fn is_untouched(field: &str, text: &str) -> bool {
+    let name = plain(field);
     let chars = |extra: &str| text.chars().all(|c| c.is_ascii_alphanumeric() || extra.contains(c));
     match name.as_str() {
         "sessionid" | "agentid" => text.len() <= NAME_LENGTH_MAX && chars("._:-"),
@@ -137,9 +137,13 @@ fn is_untouched(name: &str, text: &str) -> bool {
             text.len() <= 12 && chars("") || text.bytes().all(|byte| byte.is_ascii_hexdigit())
         }
         _ => {
-            let timely = ["timestamp", "time", "date", "ts"].iter().any(|ending| name.ends_with(ending))
-                || name.ends_with("at") && text.len() >= 10;
-            timely && text.len() <= 40 && text.chars().all(|c| c.is_ascii_digit() || "TZtz:.+- ".contains(c))
+            let timely = name == "ts"
+                || ["timestamp", "time", "date"].iter().any(|ending| name.ends_with(ending))
+                || ["_at", "At", "_ts", "Ts"].iter().any(|ending| field.ends_with(ending));
+            timely
+                && text.len() <= 40
+                && text.starts_with(|c: char| c.is_ascii_digit())
+                && text.chars().all(|c| c.is_ascii_digit() || "TZtz:.+- ".contains(c))
         }
     }
 }

@@ -225,16 +225,22 @@ fn begins(text: &str, index: usize) -> bool {
     let mut before = text[..index].chars().rev();
     let Some(previous) = before.next() else { return true };
     if text.as_bytes()[index].is_ascii_alphabetic() {
-        return !previous.is_alphanumeric() && previous != '_';
+        // `(?-u:\B)`, `%d:\t` and the like.
+        return !previous.is_alphanumeric() && !"_-?%".contains(previous);
     }
     if previous.is_alphanumeric() {
+        // An editor's address, as in `vscode://file/home/…`.
+        if text[..index].ends_with("://file") {
+            return true;
+        }
         // The value of a flag, as in `-I/opt/x/include`.
         return before.next() == Some('-') && before.next().is_none_or(char::is_whitespace);
     }
     if text[index..].starts_with('\\') {
         return !"\\/._-~$%".contains(previous);
     }
-    !"/\\._-~$%@*}])+^?".contains(previous) && !(previous == ':' && text[index..].starts_with("//"))
+    let scheme = previous == ':' && text[index..].starts_with("//");
+    !scheme && !"/\\._-~$%@*}])+^?".contains(previous)
 }
 
 /// What an absolute path at `at` begins with, and where its components do.
@@ -260,20 +266,32 @@ fn beginning(text: &str, at: usize) -> Option<(Start, usize)> {
             None => Some((Start::Share, at + 7)),
         };
     }
+    if rest.get(..8).is_some_and(|long| long.eq_ignore_ascii_case(r"\\?\UNC\")) {
+        return Some((Start::Share, at + 7));
+    }
     if let Some(after) = rest.strip_prefix(r"\\?\").or_else(|| rest.strip_prefix(r"\\.\"))
         && let Some(start) = drive(after)
     {
         return Some((start, at + 6));
     }
     if rest.starts_with(r"\\") {
-        let words: Vec<&str> = parts(rest, &Start::Share).into_iter().take(2).collect();
-        let named =
-            |word: &&str| word.len() >= 2 && word.chars().all(|c| c.is_ascii_alphanumeric() || "._-$".contains(c));
-        return (words.len() == 2 && words.iter().all(named)).then_some((Start::Share, at));
+        return is_share(rest).then_some((Start::Share, at));
     }
     let escaped = rest.starts_with(r"\/home\/") || rest.starts_with(r"\/Users\/");
     let slash = rest.starts_with('/') && rest[1..].starts_with(is_component);
     (escaped || slash).then_some((Start::Slash, at))
+}
+
+/// `\\host\share`, or the same with each backslash escaped; not a row of escapes such as `\\x00\x1f`.
+fn is_share(text: &str) -> bool {
+    let backslashes = |text: &str| text.len() - text.trim_start_matches('\\').len();
+    let leading = backslashes(text);
+    let (host, rest) = text[leading..].split_at(text[leading..].find(['\\', '/']).unwrap_or(text.len() - leading));
+    let share = &rest[backslashes(rest)..];
+    let share = &share[..share.find(|c| !is_component(c)).unwrap_or(share.len())];
+    let named = |word: &str| word.len() >= 2 && word.chars().all(|c| c.is_ascii_alphanumeric() || "._-$".contains(c));
+    let escape = host.strip_prefix(['x', 'u', 'U']).is_some_and(|hex| hex.bytes().all(|byte| byte.is_ascii_hexdigit()));
+    matches!((leading, backslashes(rest)), (2, 1) | (4, 2)) && named(host) && named(share) && !escape
 }
 
 /// The components of a path that is all of `text`.

@@ -122,7 +122,7 @@ pub(super) fn is_mask(value: &str) -> bool {
 /// A mask, a variable, or a word that stands where a value will be.
 pub(super) fn is_placeholder(value: &str) -> bool {
     let lower = value.trim().to_lowercase();
-    let bare = lower.trim_end_matches([';', ',', '.', '!', '?', ':', '|']);
+    let bare = lower.trim_start_matches('!').trim_end_matches([';', ',', '.', '!', '?', ':', '|']);
     bare.is_empty()
         || is_variable(value)
         || is_mask(value)
@@ -181,7 +181,7 @@ pub(super) fn is_identifier(value: &str) -> bool {
 
 /// Several words joined by hyphens and the like, as passphrases are.
 pub(super) fn is_passphrase(value: &str) -> bool {
-    value.len() >= 20 && value.split(['-', '_', '.', ' ']).filter(|word| word.len() >= 3).count() >= 4
+    value.len() >= 20 && value.split(['-', '.', ' ']).filter(|word| word.len() >= 3).count() >= 4
 }
 
 /// Both cases and digits.
@@ -228,6 +228,14 @@ fn plain(key: &str) -> String {
 pub(super) fn names_password(key: &str) -> bool {
     let key = plain(key);
     ["password", "passwd", "passphrase", "passwort", "pwd", "dbpass"].iter().any(|word| key.ends_with(word))
+}
+
+/// Whether a word names how something is kept, as in "the password is sha256 and salted".
+pub(super) fn names_algorithm(word: &str) -> bool {
+    let word = word.to_lowercase();
+    ["sha", "md5", "base64", "base32", "bcrypt", "argon2", "scrypt", "pbkdf2", "utf", "oauth", "aes", "rsa", "hmac"]
+        .iter()
+        .any(|name| word.starts_with(name))
 }
 
 /// What a field's name says about its value.

@@ -117,6 +117,16 @@ fn values_beside_key_words_go() {
     );
     check("client_secret => \"Zx8-kQ2_vB7~mN4\"", "client_secret => \"[redacted:secret-assignment]\"");
     check("password: correct-horse-battery-staple2", "password: [redacted:secret-assignment]");
+    check("passwd: Tr0ub4dor&3 x", "passwd: [redacted:secret-assignment] x");
+    check("my password is hunter2, or \"hunter2\"", "my password is [redacted:secret-assignment], or \"hunter2\"");
+    check("my password is \"hunter2\".", "my password is \"[redacted:secret-assignment]\".");
+    check("<password>hunter22</password>", "<password>[redacted:secret-assignment]</password>");
+    check(
+        "x --db-password hunter22 --token q7Zk2Xv9Lp4W",
+        "x --db-password [redacted:secret-assignment] --token [redacted:secret-assignment]",
+    );
+    check("smtp://me@corp.io:pass1@mail:25", "smtp://[redacted:url-credentials]@mail:25");
+    check(r#"password="abc1\def2" x"#, r#"password="[redacted:secret-assignment]" x"#);
     check("login: alice / pass: Hunter2x!", "login: alice / pass: [redacted:secret-assignment]");
     check("the api key is abcd1234efgh5678ijkl.", "the api key is [redacted:secret-assignment]");
     check("Set-Cookie: a=b; session=abcdef1234567890; Path=/", "Set-Cookie: a=b; session=[redacted:cookie]; Path=/");
@@ -185,6 +195,7 @@ fn what_is_no_secret_stays() {
         "fn login(password: &str, token: Option<String>)",
         "let token = request.headers.get_token_2();",
         "token = generate_session_token_v2(user)",
+        "pub pw_passwd: *mut c_char, pPassword: windows_sys::core::PWSTR, username, password = index_url_user_password",
         "password = os.environ[\"DB_PASSWORD\"]",
         "api_key=config.get('api_key')",
         "the token was rotated and the password is now in the vault",
@@ -203,6 +214,9 @@ fn what_is_no_secret_stays() {
         "Authorization: Bearer <token>",
         "Authorization: Bearer $TOKEN",
         "Bearer authentication is required",
+        "password: !vault |",
+        "the password is sha256 and salted; pass --token-file x --password-stdin",
+        "ssh://git@host.example:22/x",
         "GITHUB_TOKEN=ghp_xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx",
         "the password is SHA256-hashed and the token is refreshed, pass: 100/100, bypass: everything2",
         "\"password\": \"Password must be at least 8 characters\"",
@@ -247,6 +261,7 @@ fn paths_lose_the_machine() {
     check("/tmp/build/x.log /var/log/app.log", "x.log app.log");
     check("-I/opt/x/include --dir=/mnt/disk/y", "-Iinclude --dir=y");
     check(r"copied to \\fileserver\share\team\plan.docx today", "copied to plan.docx today");
+    check(r"\\?\UNC\server\share\x.txt \\?\C:\a\b.txt", "x.txt b.txt");
     check("file:///home/alice/x.html file:///C:/a/b.txt", "~/x.html b.txt");
     check("`/workspace/app/main.py`:3", "`main.py`:3");
     check("PATH=/opt/a/bin:/opt/b/tool", "PATH=bin:tool");
@@ -268,7 +283,8 @@ fn what_is_no_machine_path_stays() {
         "src/home/alice.rs ./tmp/x ../var/x ~/notes $ROOT/tmp/x",
         "write to /tmp or /data",
         r"systems\output_flywheel\outputs\README.md",
-        r"a\nb\tc \\n \\d+",
+        r"a\nb\tc \\n \\d+ (?-u:\B) (?i:\g<w>) %d:\t%s",
+        r#""\"\\/\x08\x0C" b"\\x00\x1f\xff" "\"\\uD83D\\uDE10\"""#,
         "</root> </div> <br/> //comment/of/code",
         "a://b and s3://bucket/data/x",
         "@scope/package",
@@ -282,6 +298,8 @@ fn people_are_masked() {
     check("mail alice.b+x@example.co.uk now", "mail [redacted:email] now");
     check("Co-authored-by: Alice B <alice@example.com>", "Co-authored-by: Alice B <[redacted:email]>");
     check("josé@example.com", "[redacted:email]");
+    check("'alice@example.com'", "'[redacted:email]'");
+    check("(202) 555 0147", "[redacted:phone]");
     check("from 8.8.8.8 and 2606:4700:4700::1111.", "from [redacted:public-ip] and [redacted:public-ip].");
     check(
         "ssh root@93.184.216.34 http://93.184.216.34:80/x",
@@ -303,7 +321,7 @@ fn what_identifies_nobody_stays() {
         "noreply@github.com and no-reply@example.com",
         "lodash@4.17.21 pkg@1.2.3-beta.rc @alice @scope/pkg icon@2x.png",
         "10.0.0.1 192.168.1.1 172.16.0.9 127.0.0.1 192.0.2.7 0.0.0.0 169.254.1.1",
-        "version 1.2.3.4, v1.2.3.4, Chrome/120.0.0.0, pkg==1.2.3.4",
+        "ObjectIdentifier(\"2.5.29.9\") version 1.2.3.4, v1.2.3.4, Chrome/120.0.0.0, pkg==1.2.3.4",
         "fe80::1 ::1 2001:db8::1 std::fs::read a::b 12:30:45",
         "P&L +1250.50, +450 -120, +1 250 000, +12345678, +12 345 678.90 EUR",
         "2025-12-02T05:20:00+05:30 order 20251202-123456-7890 id 4155552671",
@@ -324,6 +342,7 @@ fn accounts_keep_apart() {
         ],
         "note": "moved from 11111567 to U7654321",
         "positions": {"U7654321": 3},
+        "accounts": ["22222567"],
     }));
     assert_eq!(
         cleaned,
@@ -335,6 +354,7 @@ fn accounts_keep_apart() {
             ],
             "note": "moved from …567 to …321",
             "positions": {"…321": 3},
+            "accounts": ["…567-2"],
         })
     );
     // A mask that is already there is taken.
@@ -405,6 +425,34 @@ fn repo_paths_are_reduced_to_a_name() {
 }
 
 #[test]
+fn a_clean_session_only_loses_its_machine() {
+    let session = json!({
+        "session_id": "c3d4e5f6-a7b8-9012-cdef-345678901234", "session_type": "life_aria",
+        "timestamp": "2025-12-02T05:20:00Z", "agent_id": "Agent-7",
+        "metadata": {"duration_minutes": 90, "artifacts_created": 1, "commits": 0, "win_rate": 80.0},
+        "source_data": {
+            "repo_path": ".",
+            "conversations": [{
+                "source": "aria",
+                "content": "Built a new interactive game using React and Three.js. WordPress SFTP credential troubleshooting, auto-login.",
+                "timestamp": "2025-12-02T03:00:00Z",
+                "artifacts": [{"type": "game", "name": "SpaceExplorer", "path": "D:/games/SpaceExplorer", "technologies": ["React", "Three.js"]}],
+            }],
+            "screenshots": ["screenshots/gameplay_001.png"],
+            "git_commits": [{"hash": "abc123def456", "message": "feat: Add Phase 3 publication system", "author": "Agent-7",
+                "timestamp": "2025-12-02T05:15:00Z", "files": ["systems/output_flywheel/publication/publish_queue_manager.py"]}],
+            "trades": [{"symbol": "AAPL", "action": "buy", "quantity": 10, "price": 175.5, "profit_loss": "1,234.50",
+                "exec_id": "0000e0d5.67a1b2c3.01.01", "order_id": "1234567890", "account": "default", "time": "20251202 03:00:00"}],
+        },
+        "artifacts": {"readme": {"generated": true, "path": "systems\\output_flywheel\\README.generated.md", "status": "ready"}},
+        "pipeline_status": {"build_artifact": "not_applicable", "life_aria_artifact": "pending"},
+    });
+    let mut expect = session.clone();
+    *expect.pointer_mut("/source_data/conversations/0/artifacts/0/path").unwrap() = json!("SpaceExplorer");
+    assert_eq!(clean_json(session), expect);
+}
+
+#[test]
 fn keys_never_swallow_each_other() {
     let cleaned = clean_json(json!({"a@example.com": 1, "b@example.com": 2, "[redacted:email]": 3}));
     assert_eq!(cleaned, json!({"[redacted:email] (2)": 1, "[redacted:email] (3)": 2, "[redacted:email]": 3}));
@@ -438,6 +486,17 @@ proptest! {
         let text = words.concat();
         let (cleaned, _) = cleaner().clean_text(&text, &scope());
         prop_assert_eq!(&cleaner().clean_text(&cleaned, &scope()).0, &cleaned, "{}", text);
+    }
+
+    #[test]
+    fn accounts_are_never_joined(ids in prop::collection::btree_set("(U|AB-)?[0-9]{6,7}", 0..40)) {
+        let ids: Vec<String> = ids.into_iter().collect();
+        let mut document = json!(ids.iter().map(|id| json!({"account": id})).collect::<Vec<_>>());
+        cleaner().clean_json(&mut document, &Scope::default());
+        let text = document.to_string();
+        let masks: std::collections::BTreeSet<&str> = document.as_array().unwrap().iter().filter_map(|fill| fill["account"].as_str()).collect();
+        prop_assert_eq!(masks.len(), ids.len());
+        prop_assert!(ids.iter().all(|id| !text.contains(id.as_str())), "{}", text);
     }
 
     #[test]

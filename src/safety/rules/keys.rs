@@ -41,7 +41,7 @@ pub(super) const RULES: &[Rule] = &[
         "url-credentials",
         "a user name and password in a URL",
         &["://"],
-        r#"[A-Za-z][A-Za-z0-9+.-]*://(?P<v>[^\s/"'`<>@:]*:[^\s/"'`<>]+)@[A-Za-z0-9\[_$%{]"#,
+        r#"[A-Za-z][A-Za-z0-9+.-]*://(?P<v>[^\s/"'`<>:]*:[^\s/"'`<>]+)@[A-Za-z0-9\[_$%{]"#,
     )
     .accept(|hit| {
         hit.value().split_once(':').is_some_and(|(_, password)| {

@@ -38,7 +38,7 @@ pub(super) struct Rule {
     pub pattern: &'static str,
     pub accept: fn(&Hit<'_>) -> bool,
     /// How many bytes after the match belong to it as well.
-    pub extend: fn(&str) -> usize,
+    pub extend: fn(&Hit<'_>) -> usize,
 }
 
 impl Rule {
@@ -55,7 +55,7 @@ impl Rule {
         Self { accept, ..self }
     }
 
-    const fn extend(self, extend: fn(&str) -> usize) -> Self {
+    const fn extend(self, extend: fn(&Hit<'_>) -> usize) -> Self {
         Self { extend, ..self }
     }
 }

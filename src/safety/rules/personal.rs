@@ -10,7 +10,7 @@ pub(super) const RULES: &[Rule] = &[
         "email",
         "an e-mail address, no-reply ones aside",
         &["@", "%40"],
-        r"[\p{L}\p{N}._%+'-]*[\p{L}\p{N}_+-](?:@|%40)(?P<domain>[\p{L}\p{N}](?:[\p{L}\p{N}-]*[\p{L}\p{N}])?(?:\.[\p{L}\p{N}](?:[\p{L}\p{N}-]*[\p{L}\p{N}])?)*\.(?P<tld>\p{L}{2,}))",
+        r"[\p{L}\p{N}._%+-]*[\p{L}\p{N}_+-](?:@|%40)(?P<domain>[\p{L}\p{N}](?:[\p{L}\p{N}-]*[\p{L}\p{N}])?(?:\.[\p{L}\p{N}](?:[\p{L}\p{N}-]*[\p{L}\p{N}])?)*\.(?P<tld>\p{L}{2,}))",
     )
     .accept(is_email),
     Rule::new("public-ip", "a public IP address", &[], r"[0-9]{1,3}\.[0-9]{1,3}\.[0-9]{1,3}\.[0-9]{1,3}")
@@ -27,9 +27,9 @@ pub(super) const RULES: &[Rule] = &[
         PHONE,
         "a phone number in its international or a clear national form",
         &[],
-        r"(?:1[ .-])?(?:\([2-9][0-9]{2}\) ?|[2-9][0-9]{2}[-.])[2-9][0-9]{2}[-.][0-9]{4}",
+        r"(?:1[ -])?(?:\([2-9][0-9]{2}\) ?[2-9][0-9]{2}[ -]|[2-9][0-9]{2}-[2-9][0-9]{2}-)[0-9]{4}",
     )
-    .accept(|hit| stands_alone(hit) && !hit.value().contains('.')),
+    .accept(stands_alone),
     Rule::new(
         PHONE,
         "a phone number in its international or a clear national form",
@@ -73,8 +73,8 @@ fn is_email(hit: &Hit<'_>) -> bool {
         .after()
         .strip_prefix(':')
         .map(|after| after.split(|c: char| c.is_whitespace() || "\"'`,;()<>".contains(c)).next().unwrap_or_default());
-    !place.is_some_and(|place| local == "git" || place.contains('/') || place.ends_with(".git"))
-        && !(local == "git" && !hit.after().starts_with('>'))
+    let remote = place.is_some_and(|place| place.contains('/') || place.ends_with(".git"));
+    !remote && (local != "git" || hit.after().starts_with('>'))
 }
 
 fn is_public_v4(hit: &Hit<'_>) -> bool {
@@ -107,7 +107,20 @@ fn is_version(before: &str) -> bool {
     let required = ["==", ">=", "<=", "~=", "^", "~>"].iter().any(|operator| before.trim_end().ends_with(operator));
     let words = before.trim_end_matches(|c: char| c.is_whitespace() || "\"'`:=({[*".contains(c));
     let word = words.rsplit(|c: char| !c.is_alphanumeric()).next().unwrap_or_default().to_lowercase();
-    let named = ["v", "ver", "version", "versions", "release", "released", "build", "section", "upgrade", "bump"];
+    let named = [
+        "v",
+        "ver",
+        "version",
+        "versions",
+        "release",
+        "released",
+        "build",
+        "section",
+        "upgrade",
+        "bump",
+        "oid",
+        "objectidentifier",
+    ];
     product || required || named.contains(&word.as_str()) || word.ends_with("version")
 }
 
