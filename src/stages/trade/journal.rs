@@ -12,7 +12,8 @@ use crate::{
     },
 };
 use flywheel_events::{
-    ArtifactGenerated, ArtifactType, ClaimMismatch, LessonsExtracted, OpenLot, SessionCompleted, TradingSummarized,
+    ArtifactGenerated, ArtifactType, ClaimMismatch, LessonsExtracted, NoteKind, OpenLot, SessionCompleted,
+    TradingSummarized,
 };
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
@@ -105,13 +106,14 @@ fn lead(summary: &TradingSummarized) -> String {
     let open = position_count(summary);
     let is_open = if open == 1 { "1 position is".to_owned() } else { format!("{open} positions are") };
     if summary.round_trips.is_empty() {
-        return match open {
+        let read = match open {
             0 => "No trade is left to report once the records are read.".into(),
             _ => format!(
                 "Nothing was closed in this session, so there is no result to report: {is_open} still open. What an open \
                  position is worth is not known from these records, and no figure here pretends to know."
             ),
         };
+        return [vec![read], missing(summary)].concat().join(" ");
     }
     let mut sentences = vec![];
     for total in trading::summaries(summary).into_iter().filter(|total| total.closed > 0) {
@@ -129,7 +131,26 @@ fn lead(summary: &TradingSummarized) -> String {
     if open > 0 {
         sentences.push(format!("{is_open} still open and in no figure."));
     }
+    sentences.extend(missing(summary));
     sentences.join(" ")
+}
+
+/// What the figures leave out, said beside them and not only in the notes.
+fn missing(summary: &TradingSummarized) -> Vec<String> {
+    let of =
+        |kind: NoteKind| summary.import_notes.iter().filter(|note| note.kind == kind && note.record.is_some()).count();
+    let mut sentences = vec![];
+    for (n, one, why) in [
+        (of(NoteKind::Skipped), "record", "could not be used"),
+        (of(NoteKind::Conflict), "record", "contradicted an earlier one"),
+        (of(NoteKind::UnpricedFee), "fee", "could not be valued"),
+    ] {
+        if n > 0 {
+            let verb = if n == 1 { "is" } else { "are" };
+            sentences.push(format!("{} {why} and {verb} in no figure; the notes say why.", show::count(n, one)));
+        }
+    }
+    sentences
 }
 
 fn round_trips(summary: &TradingSummarized, settings: &Settings) -> Value {
