@@ -53,7 +53,7 @@ pub fn journal(
             "open": open(summary, &settings),
             "market": market(session),
             "lessons": lessons.map(|found| learnt(found, &settings)),
-            "claims": summary.claim_mismatches.iter().map(|claim| claim_row(claim, summary)).collect::<Vec<_>>(),
+            "claims": claims(summary),
             "notes": notes(summary),
             "disclosure": DISCLOSURE,
         }),
@@ -264,6 +264,14 @@ fn learnt(found: &LessonsExtracted, settings: &Settings) -> Vec<Value> {
         json!({ "text": lesson.text, "evidence": evidence })
     };
     found.lessons.iter().map(row).collect()
+}
+
+fn claims(summary: &TradingSummarized) -> Vec<Value> {
+    let all = &summary.claim_mismatches;
+    let shown = all.iter().take(ROWS_MAX).map(|claim| claim_row(claim, summary));
+    let more = all.len().saturating_sub(ROWS_MAX);
+    let rest = (more > 0).then(|| json!({ "name": format!("and {more} more"), "claimed": "", "computed": "" }));
+    shown.chain(rest).collect()
 }
 
 fn claim_row(claim: &ClaimMismatch, summary: &TradingSummarized) -> Value {
