@@ -4,7 +4,7 @@
 //! once, so that the shares sum exactly whatever the order of exits was.
 
 use super::{
-    decimal::{self, Inexact, mul, product, sub, sum},
+    decimal::{self, Inexact, add, mul, product, sub},
     settings::{Matching, Settings},
     trips::{lot_match, round_trip},
 };
@@ -115,6 +115,8 @@ struct Lot {
 struct Position {
     direction: Direction,
     lots: VecDeque<Lot>,
+    /// Σ quantity of the lots, kept so that thousands of them are not summed at every fill.
+    held: Decimal,
     /// None while flat, and while nothing but dust is left.
     trip: Option<usize>,
 }
@@ -150,9 +152,9 @@ impl<'a> Pass<'a> {
         let fill = &fills[i];
         let (cost, of_base) = self.cost(fill)?;
         let key = (fill.account.clone(), fill.symbol.clone(), fill.currency.clone());
-        let empty = || Position { direction: Direction::Long, lots: VecDeque::new(), trip: None };
+        let empty = || Position { direction: Direction::Long, lots: VecDeque::new(), held: Decimal::ZERO, trip: None };
         let mut book = self.books.remove(&key).unwrap_or_else(empty);
-        let open = book.size()?;
+        let open = book.held;
         let signed = match (fill.kind, fill.side, fill.qty) {
             (FillKind::Trade, Some(side), Some(qty)) => {
                 let signed = if side == Side::Buy { *qty } else { -*qty };
@@ -199,6 +201,7 @@ impl<'a> Pass<'a> {
 
     fn open(&mut self, book: &mut Position, i: usize, qty: Decimal, direction: Direction) -> Result<(), Inexact> {
         book.direction = direction;
+        book.held = add(book.held, qty)?;
         book.lots.push_back(Lot { fill: i, qty });
         let trip = *book.trip.get_or_insert_with(|| {
             self.trips.push(Trip { direction, fills: vec![], max_qty: Decimal::ZERO });
@@ -206,7 +209,7 @@ impl<'a> Pass<'a> {
         });
         let trip = &mut self.trips[trip];
         trip.fills.push(i);
-        trip.max_qty = trip.max_qty.max(book.size()?);
+        trip.max_qty = trip.max_qty.max(book.held);
         Ok(())
     }
 
@@ -217,7 +220,7 @@ impl<'a> Pass<'a> {
             // Dust alone is left: what closes it is a trip of its own, from when the dust was bought.
             None => {
                 let fills = book.lots.iter().map(|lot| lot.fill).collect();
-                self.trips.push(Trip { direction: book.direction, fills, max_qty: book.size()? });
+                self.trips.push(Trip { direction: book.direction, fills, max_qty: book.held });
                 self.trips.len() - 1
             }
         };
@@ -235,6 +238,7 @@ impl<'a> Pass<'a> {
             }
             lot.qty = sub(lot.qty, qty)?;
             left = sub(left, qty)?;
+            book.held = sub(book.held, qty)?;
             let emptied = lot.qty.is_zero();
             self.pairs.push(Pair { open: lot.fill, close: i, qty, trip });
             match self.settings.matching {
@@ -255,7 +259,7 @@ impl<'a> Pass<'a> {
             }
             return Ok(());
         }
-        let residue = book.size()?;
+        let residue = book.held;
         if self.is_dust(residue, &fills[i])? {
             self.closed.push((trip, Some(residue)));
             book.trip = None;
@@ -303,12 +307,6 @@ impl<'a> Pass<'a> {
             }
         }
         Ok(shares)
-    }
-}
-
-impl Position {
-    fn size(&self) -> Result<Decimal, Inexact> {
-        sum(self.lots.iter().map(|lot| lot.qty))
     }
 }
 
