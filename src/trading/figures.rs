@@ -197,8 +197,10 @@ fn equity(
     settings: &Settings,
 ) -> Result<Option<Equity>, Inexact> {
     let Some(starting_equity) = settings.starting_equity else { return Ok(None) };
-    let days: Vec<NaiveDate> =
-        settings.trading_days.iter().chain(realized.keys()).copied().collect::<BTreeSet<_>>().into_iter().collect();
+    // Named trading days are the days, and a day that realised something is one whether it is named or not.
+    let named = &settings.trading_days;
+    let counted = realized.iter().filter(|(_, net)| named.is_empty() || !net.is_zero()).map(|(day, _)| *day);
+    let days: Vec<NaiveDate> = named.iter().copied().chain(counted).collect::<BTreeSet<_>>().into_iter().collect();
     let mut ending_equity = starting_equity;
     let mut daily_returns = vec![];
     for day in &days {

@@ -4,8 +4,9 @@
 //! once, so that the shares sum exactly whatever the order of exits was.
 
 use super::{
-    decimal::{self, Inexact, add, mul, product, ratio, sub, sum},
-    settings::{Bar, Matching, Settings},
+    decimal::{self, Inexact, add, mul, product, sub},
+    settings::{Matching, Settings},
+    trips::{lot_match, round_trip},
 };
 use flywheel_events::{Direction, Fill, FillKind, ImportNote, LotMatch, NoteKind, OpenLot, RoundTrip, Side};
 use rust_decimal::Decimal;
@@ -65,7 +66,7 @@ pub fn match_fills(fills: &[Fill], settings: &Settings) -> Result<Matched, Error
     for (trip, residue) in &pass.closed {
         let pieces = &pieces_of[trip];
         let last = pass.pairs[*pieces.last().expect("a closed trip has an exit")].close;
-        let trip = round_trip(fills, &pass, &pass.trips[*trip], pieces, &matched.lot_matches, *residue);
+        let trip = round_trip(fills, &pass.trips[*trip], pieces, &matched.lot_matches, *residue, settings);
         matched.round_trips.push(trip.map_err(at(&fills[last]))?);
     }
     for book in pass.books.values() {
@@ -92,18 +93,18 @@ pub fn match_fills(fills: &[Fill], settings: &Settings) -> Result<Matched, Error
 }
 
 /// A piece of a lot that an exit closed: quantities only.
-struct Pair {
-    open: usize,
-    close: usize,
-    qty: Decimal,
+pub(super) struct Pair {
+    pub(super) open: usize,
+    pub(super) close: usize,
+    pub(super) qty: Decimal,
     trip: usize,
 }
 
-struct Trip {
-    direction: Direction,
+pub(super) struct Trip {
+    pub(super) direction: Direction,
     /// Every fill of the trip, entries and exits, in order.
-    fills: Vec<usize>,
-    max_qty: Decimal,
+    pub(super) fills: Vec<usize>,
+    pub(super) max_qty: Decimal,
 }
 
 struct Lot {
@@ -114,6 +115,8 @@ struct Lot {
 struct Position {
     direction: Direction,
     lots: VecDeque<Lot>,
+    /// Σ quantity of the lots, kept so that thousands of them are not summed at every fill.
+    held: Decimal,
     /// None while flat, and while nothing but dust is left.
     trip: Option<usize>,
 }
@@ -149,9 +152,9 @@ impl<'a> Pass<'a> {
         let fill = &fills[i];
         let (cost, of_base) = self.cost(fill)?;
         let key = (fill.account.clone(), fill.symbol.clone(), fill.currency.clone());
-        let empty = || Position { direction: Direction::Long, lots: VecDeque::new(), trip: None };
+        let empty = || Position { direction: Direction::Long, lots: VecDeque::new(), held: Decimal::ZERO, trip: None };
         let mut book = self.books.remove(&key).unwrap_or_else(empty);
-        let open = book.size()?;
+        let open = book.held;
         let signed = match (fill.kind, fill.side, fill.qty) {
             (FillKind::Trade, Some(side), Some(qty)) => {
                 let signed = if side == Side::Buy { *qty } else { -*qty };
@@ -198,6 +201,7 @@ impl<'a> Pass<'a> {
 
     fn open(&mut self, book: &mut Position, i: usize, qty: Decimal, direction: Direction) -> Result<(), Inexact> {
         book.direction = direction;
+        book.held = add(book.held, qty)?;
         book.lots.push_back(Lot { fill: i, qty });
         let trip = *book.trip.get_or_insert_with(|| {
             self.trips.push(Trip { direction, fills: vec![], max_qty: Decimal::ZERO });
@@ -205,7 +209,7 @@ impl<'a> Pass<'a> {
         });
         let trip = &mut self.trips[trip];
         trip.fills.push(i);
-        trip.max_qty = trip.max_qty.max(book.size()?);
+        trip.max_qty = trip.max_qty.max(book.held);
         Ok(())
     }
 
@@ -216,7 +220,7 @@ impl<'a> Pass<'a> {
             // Dust alone is left: what closes it is a trip of its own, from when the dust was bought.
             None => {
                 let fills = book.lots.iter().map(|lot| lot.fill).collect();
-                self.trips.push(Trip { direction: book.direction, fills, max_qty: book.size()? });
+                self.trips.push(Trip { direction: book.direction, fills, max_qty: book.held });
                 self.trips.len() - 1
             }
         };
@@ -234,6 +238,7 @@ impl<'a> Pass<'a> {
             }
             lot.qty = sub(lot.qty, qty)?;
             left = sub(left, qty)?;
+            book.held = sub(book.held, qty)?;
             let emptied = lot.qty.is_zero();
             self.pairs.push(Pair { open: lot.fill, close: i, qty, trip });
             match self.settings.matching {
@@ -254,7 +259,7 @@ impl<'a> Pass<'a> {
             }
             return Ok(());
         }
-        let residue = book.size()?;
+        let residue = book.held;
         if self.is_dust(residue, &fills[i])? {
             self.closed.push((trip, Some(residue)));
             book.trip = None;
@@ -303,128 +308,6 @@ impl<'a> Pass<'a> {
         }
         Ok(shares)
     }
-}
-
-impl Position {
-    fn size(&self) -> Result<Decimal, Inexact> {
-        sum(self.lots.iter().map(|lot| lot.qty))
-    }
-}
-
-fn lot_match(
-    fills: &[Fill],
-    pair: &Pair,
-    round_trip: Option<u64>,
-    (entry_fee, exit_fee): (Decimal, Decimal),
-    settings: &Settings,
-) -> Result<LotMatch, Inexact> {
-    let (open, close) = (&fills[pair.open], &fills[pair.close]);
-    // The entry's side decides; an expiration never opens a lot, so an entry has one.
-    let direction = if open.side == Some(Side::Buy) { Direction::Long } else { Direction::Short };
-    let move_ = match direction {
-        Direction::Long => sub(*close.price, *open.price)?,
-        Direction::Short => sub(*open.price, *close.price)?,
-    };
-    let gross = product(&[move_, pair.qty, *open.multiplier])?;
-    let fees = add(entry_fee, exit_fee)?;
-    Ok(LotMatch {
-        symbol: open.symbol.clone(),
-        account: open.account.clone(),
-        currency: open.currency.clone(),
-        direction,
-        round_trip,
-        open_record: open.record.clone(),
-        close_record: close.record.clone(),
-        open_ts: open.ts,
-        close_ts: close.ts,
-        trading_day: settings.trading_day(close.ts),
-        qty: pair.qty.into(),
-        entry_price: open.price,
-        exit_price: close.price,
-        gross: gross.into(),
-        fees: fees.into(),
-        net: sub(gross, fees)?.into(),
-    })
-}
-
-fn round_trip(
-    fills: &[Fill],
-    pass: &Pass<'_>,
-    trip: &Trip,
-    pieces: &[usize],
-    matches: &[LotMatch],
-    residue: Option<Decimal>,
-) -> Result<RoundTrip, Inexact> {
-    let settings = pass.settings;
-    let total = |figure: fn(&LotMatch) -> Decimal| sum(pieces.iter().map(|n| figure(&matches[*n])));
-    let qty = total(|piece| *piece.qty)?;
-    let mut cost = [Decimal::ZERO; 2];
-    for piece in pieces.iter().map(|n| &matches[*n]) {
-        cost[0] = add(cost[0], mul(*piece.entry_price, *piece.qty)?)?;
-        cost[1] = add(cost[1], mul(*piece.exit_price, *piece.qty)?)?;
-    }
-    let mean = |cost: Decimal| ratio(cost, qty).ok_or(Inexact);
-    let (avg_entry, avg_exit) = (mean(cost[0])?, mean(cost[1])?);
-    let (gross, fees) = (total(|piece| *piece.gross)?, total(|piece| *piece.fees)?);
-    let net = sub(gross, fees)?;
-    let first = &fills[trip.fills[0]];
-    let last = &fills[*trip.fills.last().expect("a closed trip has fills")];
-    let entry_side = if trip.direction == Direction::Long { Side::Buy } else { Side::Sell };
-    let stop =
-        trip.fills.iter().map(|i| &fills[*i]).find(|fill| fill.side == Some(entry_side)).and_then(|fill| fill.stop);
-    let size = decimal::scale(trip.max_qty, *first.multiplier).ok_or(Inexact)?;
-    let of_size = |per_unit: Decimal| decimal::scale(per_unit, size);
-    let initial_risk = stop
-        .and_then(|stop| avg_entry.checked_sub(*stop))
-        .and_then(|distance| of_size(distance.abs()))
-        .filter(|risk| !risk.is_zero());
-    let excursion = settings.bars.get(&first.symbol).and_then(|bars| {
-        let inside: Vec<&Bar> = bars.iter().filter(|bar| bar.ts >= first.ts && bar.ts <= last.ts).collect();
-        let low = inside.iter().map(|bar| bar.low).min()?;
-        let high = inside.iter().map(|bar| bar.high).max()?;
-        let (down, up) = (avg_entry.checked_sub(low)?, high.checked_sub(avg_entry)?);
-        let (worst, best) = if trip.direction == Direction::Long { (down, up) } else { (up, down) };
-        Some((worst.max(Decimal::ZERO).normalize(), best.max(Decimal::ZERO).normalize()))
-    });
-    let trading_day = settings.trading_day(last.ts);
-    let net_base = match settings.rate_to_base(&first.currency, trading_day) {
-        Some(rate) => Some(mul(net, rate)?.into()),
-        None => None,
-    };
-    let mut records: Vec<String> = vec![];
-    for i in &trip.fills {
-        if !records.contains(&fills[*i].record) {
-            records.push(fills[*i].record.clone());
-        }
-    }
-    Ok(RoundTrip {
-        symbol: first.symbol.clone(),
-        account: first.account.clone(),
-        currency: first.currency.clone(),
-        direction: trip.direction,
-        open_ts: first.ts,
-        close_ts: last.ts,
-        trading_day,
-        qty: qty.into(),
-        max_qty: trip.max_qty.normalize().into(),
-        multiplier: first.multiplier,
-        avg_entry: avg_entry.into(),
-        avg_exit: avg_exit.into(),
-        gross: gross.into(),
-        fees: fees.into(),
-        net: net.into(),
-        hold_seconds: (last.ts - first.ts).num_seconds(),
-        stop,
-        initial_risk: initial_risk.map(Into::into),
-        r_multiple: initial_risk.and_then(|risk| ratio(net, risk)).map(Into::into),
-        mae_per_unit: excursion.map(|(worst, _)| worst.into()),
-        mfe_per_unit: excursion.map(|(_, best)| best.into()),
-        mae_money: excursion.and_then(|(worst, _)| of_size(worst)).map(Into::into),
-        mfe_money: excursion.and_then(|(_, best)| of_size(best)).map(Into::into),
-        residual_qty: residue.map(Into::into),
-        net_base,
-        records,
-    })
 }
 
 fn note_missing_rates(matched: &mut Matched, settings: &Settings) {

@@ -16,6 +16,7 @@ mod properties;
 pub mod record;
 pub mod settings;
 pub mod show;
+mod trips;
 
 use flywheel_events::{SessionCompleted, Summary, TradingSummarized};
 use rust_decimal::Decimal;

@@ -15,6 +15,9 @@ const SYNONYMS: [(&str, &[&str]); 6] = [
     ("fee", &["fees"]),
 ];
 
+/// Characters of a symbol; the longest option symbols have 30.
+const SYMBOL_CHARS_MAX: usize = 64;
+
 /// Every field that is read; the others are kept as they are.
 const KNOWN: [&str; 20] = [
     "exec_id",
@@ -119,6 +122,9 @@ impl Record {
         };
         let expires = kind == FillKind::Expiration;
         let symbol = reader.required("symbol", Self::text_of);
+        if symbol.as_ref().is_some_and(|symbol| symbol.chars().count() > SYMBOL_CHARS_MAX) {
+            reader.faults.push(format!("`symbol` is longer than {SYMBOL_CHARS_MAX} characters"));
+        }
         let ts = reader.stamp("ts");
         let side = reader.optional("side", "buy or sell", side);
         let qty = reader.optional("qty", "a plain decimal number", number);

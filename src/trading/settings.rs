@@ -181,8 +181,10 @@ impl Settings {
             }
         }
         for (currency, days) in notes.object(map, "fx_to_base") {
-            let days = days.as_object().unwrap_or(&empty);
-            for (day, rate) in days {
+            if !days.is_object() {
+                notes.add(&format!("fx_to_base.{currency}"), days, "an object of days with rates");
+            }
+            for (day, rate) in days.as_object().unwrap_or(&empty) {
                 let path = format!("fx_to_base.{currency}.{day}");
                 let (parsed, rate) = (day.parse::<NaiveDate>().ok(), notes.number(&path, rate));
                 match (parsed, rate) {
@@ -203,6 +205,9 @@ impl Settings {
             }
         }
         for (symbol, bars) in notes.object(map, "bars") {
+            if !bars.is_array() {
+                notes.add(&format!("bars.{symbol}"), bars, "a list of bars");
+            }
             for (i, bar) in bars.as_array().into_iter().flatten().enumerate() {
                 let figure = |name| bar.get(name).and_then(number);
                 let ts = bar.get("ts").and_then(Value::as_str).and_then(|text| settings.stamp(text).ok());
@@ -311,5 +316,50 @@ impl Notes {
             self.add(name, value, "a list");
         }
         value.as_array().into_iter().flatten().collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn settings(trading: Value) -> Result<Settings, String> {
+        let session = json!({
+            "session_id": "b2c3d4e5-f6a7-8901-bcde-f23456789012", "session_type": "trade", "agent_id": "A",
+            "timestamp": "2025-12-02T22:00:00Z", "source_data": { "trading": trading }
+        });
+        Settings::of(&serde_json::from_value(session).expect("a session")).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn a_setting_that_decides_figures_is_read_or_refused() {
+        for (trading, path) in [
+            (json!({ "matching": "hifo" }), "matching"),
+            (json!({ "session": "UTC" }), "session"),
+            (json!({ "session": { "tz": "EST5" } }), "session.tz"),
+            (json!({ "session": { "rollover": "25:00" } }), "session.rollover"),
+            (json!({ "session": { "skip_weekends": "yes" } }), "session.skip_weekends"),
+            (json!({ "import_tz": 5 }), "import_tz"),
+            (json!({ "dust_quote": "1,0" }), "dust_quote"),
+            (json!({ "starting_equity": "NaN" }), "starting_equity"),
+            (json!({ "privacy": "open" }), "privacy"),
+        ] {
+            let error = settings(trading).expect_err(path);
+            assert!(error.starts_with(&format!("source_data.trading.{path} is ")), "{error}");
+        }
+        assert!(settings(json!({ "matching": null, "session": null })).is_ok());
+    }
+
+    #[test]
+    fn a_single_rate_day_or_bar_that_cannot_be_read_is_noted() {
+        let read = settings(json!({
+            "fee_rates": { "BNB/USDT": "six", "BTC/USDT": 50_000 }, "fx_to_base": { "EUR": "1.1", "JPY": { "today": 1 } },
+            "trading_days": ["2025-12-02", "2025-13-02"], "bars": { "A": [{ "ts": "2025-12-02T10:00:00Z", "high": 2 }], "B": 1 }
+        }))
+        .expect("settings");
+        assert_eq!((read.fee_rates.len(), read.trading_days.len(), read.notes.len()), (1, 1, 6));
+        let first = "source_data.trading.fee_rates.BNB/USDT is `six`: expected a decimal number; it is not used";
+        assert_eq!(read.notes[0].message, first);
     }
 }

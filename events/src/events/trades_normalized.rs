@@ -167,3 +167,17 @@ impl Fact for TradesNormalized {
         .expect("the example is plain JSON")
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_example_round_trips_and_is_of_the_schema() {
+        let event = crate::catalog::find(TradesNormalized::TYPE).expect("a row of the table");
+        let example = (event.example)();
+        assert_eq!((event.round_trip)(example.clone()).expect("it decodes"), example);
+        let schema = serde_json::to_value((event.schema)()).expect("JSON");
+        assert!(jsonschema::is_valid(&schema, &example), "{schema:#}");
+    }
+}

@@ -72,12 +72,15 @@ pub fn equity_curve(
     let kind = if total.equity.is_some() { "Equity" } else { "Net result" };
     let simulated = if trading::is_simulated(session) { " (simulated)" } else { "" };
     let end = *levels.last().expect("the start is a level");
+    let fall = match *total.max_drawdown_abs {
+        fall if fall.is_zero() => "never fell from a peak".to_owned(),
+        fall => format!("fell by at most {} from a peak", show::money(fall, currency)),
+    };
     let desc = format!(
-        "{kind} in {currency} after each of {}: it begins at {}, ends at {}, and fell by at most {} from a peak.",
+        "{kind} in {currency} after each of {}: it begins at {}, ends at {}, and {fall}.",
         show::count(nets.len(), "closed round trip"),
         show::money(start, currency),
         show::money(end, currency),
-        show::money(*total.max_drawdown_abs, currency),
     );
     let y_ticks: Vec<Tick> = y_range
         .ticks

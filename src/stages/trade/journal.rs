@@ -12,7 +12,8 @@ use crate::{
     },
 };
 use flywheel_events::{
-    ArtifactGenerated, ArtifactType, ClaimMismatch, LessonsExtracted, OpenLot, SessionCompleted, TradingSummarized,
+    ArtifactGenerated, ArtifactType, ClaimMismatch, LessonsExtracted, NoteKind, OpenLot, SessionCompleted,
+    TradingSummarized,
 };
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
@@ -52,7 +53,7 @@ pub fn journal(
             "open": open(summary, &settings),
             "market": market(session),
             "lessons": lessons.map(|found| learnt(found, &settings)),
-            "claims": summary.claim_mismatches.iter().map(|claim| claim_row(claim, summary)).collect::<Vec<_>>(),
+            "claims": claims(summary),
             "notes": notes(summary),
             "disclosure": DISCLOSURE,
         }),
@@ -105,13 +106,14 @@ fn lead(summary: &TradingSummarized) -> String {
     let open = position_count(summary);
     let is_open = if open == 1 { "1 position is".to_owned() } else { format!("{open} positions are") };
     if summary.round_trips.is_empty() {
-        return match open {
+        let read = match open {
             0 => "No trade is left to report once the records are read.".into(),
             _ => format!(
                 "Nothing was closed in this session, so there is no result to report: {is_open} still open. What an open \
                  position is worth is not known from these records, and no figure here pretends to know."
             ),
         };
+        return [vec![read], missing(summary)].concat().join(" ");
     }
     let mut sentences = vec![];
     for total in trading::summaries(summary).into_iter().filter(|total| total.closed > 0) {
@@ -129,7 +131,26 @@ fn lead(summary: &TradingSummarized) -> String {
     if open > 0 {
         sentences.push(format!("{is_open} still open and in no figure."));
     }
+    sentences.extend(missing(summary));
     sentences.join(" ")
+}
+
+/// What the figures leave out, said beside them and not only in the notes.
+fn missing(summary: &TradingSummarized) -> Vec<String> {
+    let of =
+        |kind: NoteKind| summary.import_notes.iter().filter(|note| note.kind == kind && note.record.is_some()).count();
+    let mut sentences = vec![];
+    for (n, one, why) in [
+        (of(NoteKind::Skipped), "record", "could not be used"),
+        (of(NoteKind::Conflict), "record", "contradicted an earlier one"),
+        (of(NoteKind::UnpricedFee), "fee", "could not be valued"),
+    ] {
+        if n > 0 {
+            let verb = if n == 1 { "is" } else { "are" };
+            sentences.push(format!("{} {why} and {verb} in no figure; the notes say why.", show::count(n, one)));
+        }
+    }
+    sentences
 }
 
 fn round_trips(summary: &TradingSummarized, settings: &Settings) -> Value {
@@ -243,6 +264,14 @@ fn learnt(found: &LessonsExtracted, settings: &Settings) -> Vec<Value> {
         json!({ "text": lesson.text, "evidence": evidence })
     };
     found.lessons.iter().map(row).collect()
+}
+
+fn claims(summary: &TradingSummarized) -> Vec<Value> {
+    let all = &summary.claim_mismatches;
+    let shown = all.iter().take(ROWS_MAX).map(|claim| claim_row(claim, summary));
+    let more = all.len().saturating_sub(ROWS_MAX);
+    let rest = (more > 0).then(|| json!({ "name": format!("and {more} more"), "claimed": "", "computed": "" }));
+    shown.chain(rest).collect()
 }
 
 fn claim_row(claim: &ClaimMismatch, summary: &TradingSummarized) -> Value {

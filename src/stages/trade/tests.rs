@@ -430,3 +430,81 @@ fn the_guides_session_adds_up_and_its_claims_do_not() {
         ])
     );
 }
+
+#[test]
+fn accounts_are_matched_apart_and_an_exit_is_of_its_entrys_contract() {
+    let mut rows = fills(&[
+        ("1", 10, "buy", "1", "100", "0"),
+        ("2", 11, "sell", "1", "110", "0"),
+        ("3", 12, "sell", "1", "120", "0"),
+    ]);
+    rows[0]["account"] = json!("one");
+    rows[0]["multiplier"] = json!("50");
+    rows[0]["currency"] = json!("EUR");
+    rows[1]["account"] = json!("two");
+    rows[2]["account"] = json!("one");
+    let got = summarized(json!({}), json!({ "fills": rows }));
+    expect(&got["round_trips"][0], json!({ "account": "one", "gross": "1000", "currency": "EUR" }));
+    expect(&got["open_lots"][0], json!({ "account": "two", "direction": "short", "currency": "USD" }));
+    expect(&got["summary_by_currency"]["USD"], json!({ "closed": 0 }));
+}
+
+#[test]
+fn r_is_over_the_largest_quantity_and_the_mean_entry() {
+    let mut rows = fills(&[
+        ("1", 10, "buy", "1", "100", "0"),
+        ("2", 11, "buy", "3", "104", "0"),
+        ("3", 12, "sell", "2", "110", "0"),
+        ("4", 13, "sell", "2", "106", "0"),
+    ]);
+    rows[0]["stop"] = json!("98");
+    rows[1]["stop"] = json!("101");
+    let got = summarized(json!({}), json!({ "fills": rows }));
+    // Mean entry (100 + 312) / 4 = 103; (103 − 98) · 4 = 20; gross 432 − 412 = 20.
+    expect(
+        &got["round_trips"][0],
+        json!({ "avg_entry": "103", "avg_exit": "108", "net": "20", "initial_risk": "20", "r_multiple": "1" }),
+    );
+}
+
+#[test]
+fn a_local_time_that_happened_twice_is_noted_and_one_that_never_did_is_refused() {
+    let rows = [
+        json!({ "ts": "20251102;013000", "symbol": "A", "side": "buy", "qty": 1, "price": 1 }),
+        json!({ "ts": "20250309;023000", "symbol": "A", "side": "buy", "qty": 1, "price": 1 }),
+    ];
+    let got = summarized(json!({}), json!({ "fills": rows, "trading": { "import_tz": "America/New_York" } }));
+    assert_eq!(got["open_lots"][0]["open_ts"], json!("2025-11-02T01:30:00-04:00"));
+    assert_eq!(notes(&got, "remark"), ["fills[0] the local time of `ts` happened twice; the earlier one is taken"]);
+    assert_eq!(
+        notes(&got, "skipped"),
+        ["fills[1] `ts` `20250309;023000` does not exist in America/New_York: the clocks were set forward"]
+    );
+}
+
+#[test]
+fn a_raw_fill_among_trades_is_a_fill_and_its_claim_is_what_it_realised() {
+    let got = summarized(
+        json!({}),
+        json!({ "trades": [
+            { "side": "buy", "qty": "2", "price": "10", "time": "2025-12-02T10:00:00Z", "symbol": "A", "fee": "0.1" },
+            { "side": "sell", "qty": "2", "price": "11", "time": "2025-12-02T11:00:00Z", "symbol": "A", "fee": "0.1",
+              "profit_loss": "2.0" }
+        ] }),
+    );
+    expect(&got["round_trips"][0], json!({ "net": "1.8" }));
+    assert_eq!(
+        got["claim_mismatches"],
+        json!([{ "claim": "trades[1].profit_loss", "claimed": "2.0", "computed": "1.8" }])
+    );
+}
+
+#[test]
+fn a_figure_that_cannot_be_held_exactly_is_refused_and_names_its_record() {
+    let digits = "1.23456789012345678901234567";
+    let rows = fills(&[("1", 10, "buy", digits, digits, "0"), ("2", 11, "sell", digits, "0", "0")]);
+    let session = session(json!({}), json!({ "fills": rows }));
+    let trades = normalize(&session).expect("usable records");
+    let Err(Stop::Refused { message, .. }) = summarize(&trades, &session) else { panic!("expected a refusal") };
+    assert_eq!(message, "fills[1]: a figure needs more than 28 digits and cannot be held exactly");
+}

@@ -106,3 +106,19 @@ fn simulated_records_are_never_mixed_with_real_ones() {
     assert!(trades.fills.iter().all(|fill| fill.record != "trades[0]"));
     assert!(trades.import_notes[0].message.contains("is simulated"));
 }
+
+#[test]
+fn a_long_thread_shows_the_largest_results_of_either_sign() {
+    let trade = |i: i64| {
+        json!({ "symbol": format!("S{i}"), "action": "buy", "quantity": 1, "price": 100, "exit_price": 100 + i,
+                "timestamp": format!("2025-12-02T{:02}:00:00Z", i + 8), "exit_timestamp": format!("2025-12-02T{:02}:30:00Z", i + 8) })
+    };
+    let trades: Vec<Value> = (-5..=5).map(trade).collect();
+    let thread = texts(&session(json!({}), json!({ "trades": trades }))).thread.expect("a thread").content;
+    for (symbol, is_shown) in
+        [("S-5 ", true), ("S-2 ", true), ("S-1 ", false), ("S0 ", false), ("S1 ", false), ("S5 ", true)]
+    {
+        assert_eq!(thread.contains(symbol), is_shown, "{symbol} in {thread}");
+    }
+    assert!(thread.contains("The 8 largest results of 11, gains and losses alike"), "{thread}");
+}
