@@ -355,6 +355,22 @@ fn every_commit_of_a_long_session_is_in_its_log() {
     assert!((0..1_000).all(|i| log.content.contains(&format!("(`{i:07}`)"))));
 }
 
+#[test]
+fn one_field_cannot_make_an_artifact_too_large() {
+    let long = "A <sentence> of it. ".repeat(40_000);
+    let (mut session, mut scan) = whole();
+    session.extra.insert("goal".into(), json!(long));
+    session.extra.insert("lessons".into(), json!([long, long]));
+    session.source_data.conversations[0].content.clone_from(&long);
+    scan.commits[0].message = format!("feat: {long}\n\n{long}");
+    scan.commits[0].description.clone_from(&long);
+    let texts = texts(&session, Some(&scan));
+    assert!(texts.log.unwrap().size < 256 * 1024);
+    assert!(texts.post.unwrap().size < 4 * 1024);
+    let (templates, creation) = (Templates::load(None).unwrap(), crate::stages::life_aria::extract(&session).unwrap());
+    assert!(crate::stages::life_aria::devlog(&session, &creation, &templates).unwrap().size < 256 * 1024);
+}
+
 proptest::proptest! {
     #![proptest_config(proptest::prelude::ProptestConfig::with_cases(64))]
     #[test]
