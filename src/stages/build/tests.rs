@@ -302,6 +302,19 @@ pub(crate) fn rendered(markdown: &str) -> (String, bool) {
 }
 
 #[test]
+fn how_it_went_opens_a_post_only_where_nothing_else_is_told() {
+    let (mut session, scan) = whole();
+    session.extra.insert("narrative".into(), json!("We looked at the log. Then we slept. Then we woke."));
+    let with = texts(&session, Some(&scan)).post.unwrap().content;
+    assert!(!with.contains("looked") && with.contains("New in flywheel: "), "{with}");
+    let without = texts(&session, Some(&unreachable(vec![]))).post.unwrap().content;
+    assert!(without.contains("Agent_Cellphone_V2_Repository: We looked at the log. Then we slept."), "{without}");
+    session.extra.insert("session_summary".into(), json!("The queue holds"));
+    let summed = texts(&session, Some(&scan)).post.unwrap().content;
+    assert!(summed.contains("flywheel: The queue holds.") && summed.contains("A command line"), "{summed}");
+}
+
+#[test]
 fn words_read_as_they_were_written() {
     let (mut session, mut scan) = whole();
     let words = "\"ship it\" & <b> [x](javascript:alert(1)) `code` **bold** {{ 7 * 7 }}";
