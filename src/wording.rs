@@ -114,6 +114,16 @@ pub fn shortened(text: &str, limit: usize) -> String {
     format!("{}…", text[..at].trim_end_matches([',', ';', ':', ' ']))
 }
 
+/// The text up to `limit` characters, cut after its last whole paragraph that fits, else sentence, else word, with `[…]`
+/// for the rest. Its lines stay.
+pub fn cut(text: &str, limit: usize) -> String {
+    let Some((end, _)) = text.char_indices().nth(limit) else { return text.to_owned() };
+    let window = &text[..end];
+    let at = window.rfind("\n\n").or_else(|| window.rfind(". ").map(|at| at + 1));
+    let at = at.or_else(|| window.rfind(char::is_whitespace)).unwrap_or(end);
+    format!("{} […]", window[..at].trim_end()).trim_start().to_owned()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -180,5 +190,18 @@ mod tests {
         assert_eq!(shortened("ééééé ééééé", 8), "ééééé…");
         assert_eq!(shortened("ééééééééééé", 4), "ééé…");
         assert_eq!(shortened("", 4), "");
+    }
+    #[test]
+    fn a_long_text_ends_at_something_whole() {
+        for (text, limit, expected) in [
+            ("short", 5, "short"),
+            ("One.\n\nTwo. Three.", 12, "One. […]"),
+            ("One. Two. Three.", 12, "One. Two. […]"),
+            ("one two three", 9, "one two […]"),
+            ("ééééé", 3, "ééé […]"),
+            ("text", 0, "[…]"),
+        ] {
+            assert_eq!(cut(text, limit), expected, "{text}");
+        }
     }
 }

@@ -30,8 +30,10 @@ pub const KINDS: &[Kind] = &[
 /// What is not conventional, or of a type nobody knows.
 pub const OTHER: Kind = ("", "Other changes", "other change", "other changes");
 
-/// Fewest digits of a short hash, and fewest by which a revert may name its commit.
+/// Fewest characters of a short hash.
 const SHORT: usize = 7;
+/// Fewest characters by which a revert may name a commit whose hash is longer: git's own limit.
+const NAME_MIN: usize = 4;
 
 /// A session's commits, sorted out.
 #[derive(Debug, Default)]
@@ -158,32 +160,23 @@ fn rank(commit: &Commit) -> usize {
 }
 
 fn is_fixup(commit: &Commit) -> bool {
-    ["fixup!", "squash!", "amend!"].iter().any(|mark| commit.message.trim_start().starts_with(mark))
+    ["fixup! ", "squash! ", "amend! "].iter().any(|mark| commit.message.trim_start().starts_with(mark))
 }
 
 fn is_hidden(commit: &Commit) -> bool {
     commit.merge || is_fixup(commit)
 }
 
-/// The first seven characters in lower case: what every spelling of a hash shares.
-fn stem(hash: &str) -> Option<String> {
-    let stem: String = hash.chars().take(SHORT).collect();
-    (stem.chars().count() == SHORT).then(|| stem.to_lowercase())
-}
-
-/// Whether one names the other: equal, or its beginning.
-fn names(a: &str, b: &str) -> bool {
-    let (a, b) = (a.to_lowercase(), b.to_lowercase());
-    a.starts_with(&b) || b.starts_with(&a)
+/// The beginning that every spelling of a hash shares, in lower case.
+fn stem(hash: &str) -> String {
+    hash.trim().chars().take(NAME_MIN).collect::<String>().to_lowercase()
 }
 
 /// Cancelled commits, each with the commits that revert it, newest first.
 fn taken_back(commits: &[Commit]) -> BTreeMap<usize, Vec<usize>> {
     let mut by_stem: BTreeMap<String, Vec<usize>> = BTreeMap::new();
     for (i, commit) in commits.iter().enumerate().filter(|(_, commit)| !is_hidden(commit)) {
-        if let Some(stem) = stem(&commit.hash) {
-            by_stem.entry(stem).or_default().push(i);
-        }
+        by_stem.entry(stem(&commit.hash)).or_default().push(i);
     }
     let mut cancelled: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
     let mut acted = BTreeSet::new();
@@ -193,14 +186,32 @@ fn taken_back(commits: &[Commit]) -> BTreeMap<usize, Vec<usize>> {
         if cancelled.contains_key(&i) {
             continue;
         }
-        for &j in stem(target).and_then(|stem| by_stem.get(&stem)).into_iter().flatten() {
-            if j != i && !acted.contains(&j) && names(&commits[j].hash, target) {
+        let alike = by_stem.get(&stem(target)).map(Vec::as_slice).unwrap_or_default();
+        for j in named(commits, alike, target) {
+            if j != i && !acted.contains(&j) {
                 cancelled.entry(j).or_default().push(i);
                 acted.insert(i);
             }
         }
     }
     cancelled
+}
+
+/// Those of `among` that a hash names: the ones it equals (a record may be listed twice), else the one whose beginning
+/// it is, or that is its beginning. A name that fits several commits names none.
+fn named(commits: &[Commit], among: &[usize], name: &str) -> Vec<usize> {
+    let name = name.to_lowercase();
+    let with = |fits: &dyn Fn(&str) -> bool| -> Vec<usize> {
+        among.iter().copied().filter(|&i| fits(&commits[i].hash.to_lowercase())).collect()
+    };
+    let equal = with(&|hash| hash == name);
+    if !equal.is_empty() {
+        return equal;
+    }
+    let long = |text: &str| text.chars().count() >= NAME_MIN;
+    let begun = with(&|hash| long(hash) && long(&name) && (hash.starts_with(&name) || name.starts_with(hash)));
+    let hashes: BTreeSet<&str> = begun.iter().map(|&i| commits[i].hash.as_str()).collect();
+    if hashes.len() == 1 { begun } else { vec![] }
 }
 
 /// Each commit's hash, cut so that it still tells the commits apart.
@@ -306,6 +317,12 @@ pub(crate) mod tests {
         check(&[("11111110", "feat: x"), ("2222222", &one)], "; 1111111<2222222; 0");
         check(&[("1111111", "feat: x"), ("2222222222", &one), ("3333333", &two)], "Features: x; 2222222<3333333; 0");
         check(&[("1111111", "feat: x"), ("2222222", &one), ("4444444", &one)], "; 1111111<2222222+4444444; 0");
+        check(&[("a1", "feat: x"), ("a2", &revert("feat: x", "a1"))], "; a1<a2; 0");
+        let ambiguous = revert("feat: x", "1111");
+        check(
+            &[("11112222", "feat: x"), ("11113333", "feat: y"), ("2222222", &ambiguous)],
+            "Features: x, y | Other changes: Revert \"feat: x\"; ; 0",
+        );
         check(&[("2222222", &old)], "Other changes: Revert \"feat: old\"; ; 0");
         check(&[("2222222", &revert("itself", "2222222"))], "Other changes: Revert \"itself\"; ; 0");
     }
@@ -323,8 +340,8 @@ pub(crate) mod tests {
         #[test]
         fn entries_and_hidden_always_sum_to_the_commits(
             rows in prop::collection::vec(
-                ("[ab]{7}", "(feat|fix|FIX|wip|Merge x|fixup!|)(\\(s\\))?(: )?[a-z ]{0,8}", any::<bool>(),
-                 prop::option::of("[ab]{6,8}")),
+                ("[ab]{1,7}", "(feat|fix|FIX|wip|Merge x|fixup! |)(\\(s\\))?(: )?[a-z ]{0,8}", any::<bool>(),
+                 prop::option::of("[ab]{0,8}")),
                 0..40,
             )
         ) {

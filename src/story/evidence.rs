@@ -4,6 +4,7 @@
 //! one table of those that are evidence; a new name is one row. Text is taken as it stands (trimmed, whole); nothing is
 //! paraphrased, and each piece keeps the place it was found at.
 
+use crate::wording;
 use flywheel_events::{Evidence, SessionCompleted};
 use serde_json::{Map, Value};
 
@@ -34,10 +35,12 @@ pub enum Role {
 
 /// The known names, in the order in which they are told. Names are compared in lower case with `_` for `-` and blanks.
 pub const KNOWN: &[(&str, Role)] = &[
+    ("title", Role::Overview),
     ("session_summary", Role::Overview),
     ("work_summary", Role::Overview),
     ("summary", Role::Overview),
     ("overview", Role::Overview),
+    ("description", Role::Overview),
     ("narrative", Role::Narrative),
     ("session_notes", Role::Narrative),
     ("notes", Role::Narrative),
@@ -97,6 +100,10 @@ const TITLES: &[&str] =
 
 /// Most items taken from one field: a session file is bounded, an artifact more so.
 const ITEMS_MAX: usize = 200;
+/// Most characters of one piece; what is longer is cut after something whole.
+const PIECE_MAX: usize = 4_000;
+/// Most characters of all pieces together. An artifact is at most 256 KiB.
+const PIECES_MAX: usize = 64_000;
 
 /// A piece of evidence.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -135,6 +142,18 @@ pub fn gather(session: &SessionCompleted) -> Vec<Found> {
     // The same words under two names are one statement.
     let mut seen = std::collections::HashSet::new();
     found.retain(|one| seen.insert((one.role, one.text.to_lowercase(), one.detail.clone())));
+    let mut left = PIECES_MAX;
+    for one in &mut found {
+        one.text = wording::cut(&one.text, PIECE_MAX);
+        one.detail = one.detail.take().map(|detail| wording::cut(&detail, PIECE_MAX));
+        let length = one.text.chars().count() + one.detail.as_deref().map_or(0, |detail| detail.chars().count());
+        let fits = length <= left;
+        left = if fits { left - length } else { 0 };
+        if !fits {
+            one.text.clear();
+        }
+    }
+    found.retain(|one| !one.text.is_empty());
     found
 }
 
@@ -286,7 +305,7 @@ pub fn read(text: &str) -> (String, Vec<(Role, String)>) {
 
 /// A field's name as a heading: `key_achievements` → `Key achievements`.
 pub fn heading(name: &str) -> String {
-    crate::wording::capitalised(&words(name))
+    wording::capitalised(&words(name))
 }
 
 fn words(name: &str) -> String {
@@ -302,116 +321,4 @@ pub fn without_root(text: &str) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use serde_json::json;
-
-    fn session(fields: Value) -> SessionCompleted {
-        let mut all = json!({
-            "session_id": "a1b2c3d4-e5f6-7890-abcd-ef1234567890", "session_type": "build",
-            "timestamp": "2025-12-02T05:20:00Z", "agent_id": "Agent-7",
-        });
-        all.as_object_mut().unwrap().extend(fields.as_object().unwrap().clone());
-        serde_json::from_value(all).unwrap()
-    }
-
-    /// Each piece as `role path: text (detail)`.
-    fn check(fields: Value, expected: &[&str]) {
-        let shown: Vec<String> = gather(&session(fields))
-            .into_iter()
-            .map(|found| {
-                let (Evidence::Field(path) | Evidence::Record(path) | Evidence::Commit(path)) = &found.evidence;
-                let detail = found.detail.map(|detail| format!(" ({detail})")).unwrap_or_default();
-                format!("{:?} {path}: {}{detail}", found.role, found.text)
-            })
-            .collect();
-        assert_eq!(shown, expected);
-    }
-
-    #[test]
-    fn every_known_name_is_found_in_all_three_places() {
-        for (name, role) in KNOWN {
-            for place in ["", "metadata", "source_data"] {
-                let fields =
-                    if place.is_empty() { json!({ *name: "said" }) } else { json!({ place: { *name: "said" } }) };
-                let found = gather(&session(fields));
-                let path = if place.is_empty() { (*name).to_owned() } else { format!("{place}.{name}") };
-                assert_eq!(found.len(), 1, "{path}");
-                assert_eq!((found[0].role, &found[0].evidence), (*role, &Evidence::Field(path)));
-            }
-        }
-    }
-
-    #[test]
-    fn words_are_taken_as_they_stand_and_placeholders_are_not() {
-        check(json!({}), &[]);
-        check(json!({ "goal": "  ", "narrative": "Coming soon!", "lessons": ["TBD", null, 3, true, []] }), &[]);
-        check(
-            json!({ "metadata": { "current_mission": "Test Mission", "completed_tasks": [] } }),
-            &["Goal metadata.current_mission: Test Mission"],
-        );
-        check(
-            json!({ "Key-Achievements": ["a", "b"], "achievements": ["A"] }),
-            &["Feature Key-Achievements[0]: a", "Feature Key-Achievements[1]: b"],
-        );
-    }
-
-    #[test]
-    fn records_are_told_by_their_names() {
-        check(
-            json!({ "deliverables": [
-                { "type": "metrics_monitor", "file": "a/monitor.py", "lines": 340, "status": "complete" },
-                "D:\\work\\x.md", "/etc/passwd", "docs/guide.md", { "unknown": 1 },
-            ]}),
-            &[
-                "Deliverable deliverables[0]: a/monitor.py (metrics_monitor, 340 lines, complete)",
-                "Deliverable deliverables[1]: x.md",
-                "Deliverable deliverables[2]: passwd",
-                "Deliverable deliverables[3]: docs/guide.md",
-            ],
-        );
-        check(
-            json!({ "challenges": [{ "problem": "it broke", "solution": "mended it" }], "test_results": { "passed": 12, "failed": 1 } }),
-            &[
-                "Problem challenges[0].problem: it broke",
-                "Solution challenges[0].solution: mended it",
-                "TestResult test_results: failed: 1, passed: 12",
-            ],
-        );
-        check(json!({ "tests_passed": 12 }), &["TestResult tests_passed: Tests passed: 12"]);
-        check(
-            json!({ "narrative": { "goal": "g", "problem": "p", "lessons": ["l"] } }),
-            &["Goal narrative.goal: g", "Lesson narrative.lessons[0]: l", "Problem narrative.problem: p"],
-        );
-    }
-
-    #[test]
-    fn labelled_lines_say_what_they_are() {
-        check(
-            json!({ "narrative": "We began.\nProblem: it lost items.\nLessons learned:\n- write first\n- then acknowledge\n\nThe end: near." }),
-            &[
-                "Narrative narrative: We began.\n\nThe end: near.",
-                "Problem narrative: it lost items.",
-                "Lesson narrative: write first",
-                "Lesson narrative: then acknowledge",
-            ],
-        );
-    }
-
-    #[test]
-    fn what_the_captain_says_is_the_goal_where_nothing_else_is() {
-        let said = json!([{ "source": "Captain", "content": "do it" }, { "source": "aria", "content": "did it" }]);
-        check(
-            json!({ "source_data": { "conversations": said } }),
-            &["Goal source_data.conversations[0]: do it", "Conversation source_data.conversations[1]: did it"],
-        );
-        check(
-            json!({ "goal": "a goal", "source_data": { "conversations": said } }),
-            &[
-                "Goal goal: a goal",
-                "Conversation source_data.conversations[0]: do it",
-                "Conversation source_data.conversations[1]: did it",
-            ],
-        );
-    }
-}
+mod tests;

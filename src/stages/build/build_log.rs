@@ -11,7 +11,7 @@ use crate::{
         figures::{Figures, is_path},
     },
     templates::Templates,
-    wording::{capitalised, count, date, date_time, duration, list, number, shortened},
+    wording::{capitalised, count, cut, date, date_time, duration, list, number, shortened},
 };
 use flywheel_events::{
     ArtifactGenerated, ArtifactType, Evidence, FiguresFrom, RepoScanned, SessionCompleted, Statement, StoryExtracted,
@@ -25,7 +25,9 @@ const TITLE_MAX: usize = 80;
 /// Most characters of one body or one piece of narrative.
 const TEXT_MAX: usize = 4_000;
 /// Most characters of all bodies and narrative together: an artifact is at most 256 KiB.
-const TEXTS_MAX: usize = 96_000;
+const TEXTS_MAX: usize = 64_000;
+/// Most characters of a commit's header.
+const HEADER_MAX: usize = 500;
 
 /// Writes the log.
 pub fn build_log(
@@ -113,17 +115,9 @@ impl Texts {
     fn take(&mut self, text: &str) -> Option<String> {
         let limit = TEXT_MAX.min(self.left);
         let length = text.chars().count();
-        let kept = if length <= limit { text.to_owned() } else { cut(text, limit) };
-        self.left = self.left.saturating_sub(kept.chars().count());
-        (!kept.is_empty()).then_some(kept)
+        self.left = self.left.saturating_sub(length.min(limit));
+        (!text.is_empty() && limit > 0).then(|| cut(text, limit))
     }
-}
-
-fn cut(text: &str, limit: usize) -> String {
-    let end = text.char_indices().nth(limit).map_or(text.len(), |(i, _)| i);
-    let window = &text[..end];
-    let at = window.rfind("\n\n").or_else(|| window.rfind(". ").map(|at| at + 1)).or_else(|| window.rfind(' '));
-    at.map(|at| format!("{} […]", window[..at].trim_end())).unwrap_or_default()
 }
 
 /// What happened, in the session's words: its summary; the goal where something came of it; the first thing that shipped.
@@ -180,7 +174,7 @@ fn item(entry: &Entry<'_>) -> Value {
     let commit = entry.commit;
     json!({
         "scope": changelog::scope(commit).filter(|_| commit.conventional),
-        "title": changelog::title(commit),
+        "title": cut(changelog::title(commit), HEADER_MAX),
         "hash": entry.hash,
         "pr": commit.pr.filter(|pr| !changelog::title(commit).contains(&format!("#{pr}"))),
         "items": commit.squash_items.iter().map(|item| json!({

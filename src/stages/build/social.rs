@@ -7,7 +7,7 @@ use crate::{
     story::{
         self,
         changelog::{Changelog, title},
-        evidence::{self, Role},
+        evidence::{self, Found, Role},
         figures::{Figures, is_path},
         posts,
     },
@@ -46,8 +46,8 @@ pub fn social(
         None => (shipped, "Done".to_owned()),
     };
     let mut paragraphs = vec![];
-    if let Some(overview) = story.and_then(|story| story.overview.as_ref()).filter(|one| leads(one, named.is_empty())) {
-        paragraphs.push(overview_words(&overview.text, place));
+    if let Some(opening) = opening(&found, story, named.is_empty()) {
+        paragraphs.push(opening_words(opening, place));
     }
     let lead = match place {
         _ if !paragraphs.is_empty() => String::new(),
@@ -72,7 +72,7 @@ pub fn social(
     Ok(artifact)
 }
 
-fn overview_words(text: &str, place: Option<&str>) -> String {
+fn opening_words(text: &str, place: Option<&str>) -> String {
     let first: String = story::sentences(text).into_iter().take(2).collect::<Vec<_>>().join(" ");
     let first = shortened(&first, OPENING_MAX);
     match place {
@@ -85,13 +85,11 @@ fn texts(statements: &[Statement]) -> Vec<&str> {
     statements.iter().map(|statement| statement.text.as_str()).collect()
 }
 
-/// Whether an overview opens the post: a conversation does only where nothing else is told, a commit's body never.
-fn leads(overview: &Statement, alone: bool) -> bool {
-    overview.evidence.iter().any(|evidence| match evidence {
-        Evidence::Field(_) => true,
-        Evidence::Record(path) => alone || !path.starts_with("source_data.conversations"),
-        Evidence::Commit(_) => false,
-    })
+/// What opens the post: the session's summary. How it went and what was said do only where nothing else is told.
+fn opening<'a>(found: &'a [Found], story: Option<&'a StoryExtracted>, alone: bool) -> Option<&'a str> {
+    let summary = found.iter().find(|one| one.role == Role::Overview).map(|one| one.text.as_str());
+    let overview = story.and_then(|story| story.overview.as_ref()).filter(|_| alone).map(|one| one.text.as_str());
+    summary.or(overview)
 }
 
 /// The first things by name, `and n more` where there are.

@@ -302,6 +302,19 @@ pub(crate) fn rendered(markdown: &str) -> (String, bool) {
 }
 
 #[test]
+fn how_it_went_opens_a_post_only_where_nothing_else_is_told() {
+    let (mut session, scan) = whole();
+    session.extra.insert("narrative".into(), json!("We looked at the log. Then we slept. Then we woke."));
+    let with = texts(&session, Some(&scan)).post.unwrap().content;
+    assert!(!with.contains("looked") && with.contains("New in flywheel: "), "{with}");
+    let without = texts(&session, Some(&unreachable(vec![]))).post.unwrap().content;
+    assert!(without.contains("Agent_Cellphone_V2_Repository: We looked at the log. Then we slept."), "{without}");
+    session.extra.insert("session_summary".into(), json!("The queue holds"));
+    let summed = texts(&session, Some(&scan)).post.unwrap().content;
+    assert!(summed.contains("flywheel: The queue holds.") && summed.contains("A command line"), "{summed}");
+}
+
+#[test]
 fn words_read_as_they_were_written() {
     let (mut session, mut scan) = whole();
     let words = "\"ship it\" & <b> [x](javascript:alert(1)) `code` **bold** {{ 7 * 7 }}";
@@ -353,6 +366,22 @@ fn every_commit_of_a_long_session_is_in_its_log() {
     let log = texts(&session, Some(&scan)).log.unwrap();
     assert!(log.size < 256 * 1024, "{}", log.size);
     assert!((0..1_000).all(|i| log.content.contains(&format!("(`{i:07}`)"))));
+}
+
+#[test]
+fn one_field_cannot_make_an_artifact_too_large() {
+    let long = "A <sentence> of it. ".repeat(40_000);
+    let (mut session, mut scan) = whole();
+    session.extra.insert("goal".into(), json!(long));
+    session.extra.insert("lessons".into(), json!([long, long]));
+    session.source_data.conversations[0].content.clone_from(&long);
+    scan.commits[0].message = format!("feat: {long}\n\n{long}");
+    scan.commits[0].description.clone_from(&long);
+    let texts = texts(&session, Some(&scan));
+    assert!(texts.log.unwrap().size < 256 * 1024);
+    assert!(texts.post.unwrap().size < 4 * 1024);
+    let (templates, creation) = (Templates::load(None).unwrap(), crate::stages::life_aria::extract(&session).unwrap());
+    assert!(crate::stages::life_aria::devlog(&session, &creation, &templates).unwrap().size < 256 * 1024);
 }
 
 proptest::proptest! {

@@ -6,6 +6,7 @@ use crate::{
     story::{
         self,
         evidence::{self, Role},
+        figures::is_path,
     },
     templates::Templates,
     wording::{capitalised, date, date_time, duration, list, shortened},
@@ -51,7 +52,9 @@ pub fn devlog(
         "goals": texts(Role::Goal).into_iter().filter(|goal| !is_said(goal, creation)).collect::<Vec<_>>(),
         "creations": creations.collect::<Vec<_>>(),
         "features": story.key_features.iter().map(|one| &one.text).collect::<Vec<_>>(),
-        "made": texts(Role::Deliverable),
+        "made": found.iter().filter(|one| one.role == Role::Deliverable).map(|one| json!({
+            "text": one.text, "path": is_path(&one.text), "detail": one.detail,
+        })).collect::<Vec<_>>(),
         "conversations": conversations(session, creation),
         "narrative": narrative(&texts(Role::Narrative), story.overview.as_ref()),
         "problem": text(&story.problem),

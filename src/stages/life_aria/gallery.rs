@@ -6,7 +6,7 @@ use crate::{
     stages::Stop,
     story::evidence::without_root,
     templates::Templates,
-    wording::{count, date_time, number, shortened},
+    wording::{count, date, date_time, number, shortened},
     world::World,
 };
 use flywheel_events::{ArtifactGenerated, ArtifactType, CreationExtracted, Screenshot, SessionCompleted};
@@ -49,7 +49,7 @@ pub fn gallery(
                 if let Some(first) = &same_as {
                     first_of.insert(image.digest, first.clone());
                 }
-                found.push(note(screenshot, &image, same_as));
+                found.push(note(screenshot, &image, same_as.filter(|first| *first != label(screenshot))));
             }
             Err(why) => missing.push(with_words(screenshot, json!({ "why": why }))),
         }
@@ -85,6 +85,7 @@ fn render(
     };
     let context = json!({
         "made": made.map(|made| shortened(&made, TITLE_MAX)),
+        "day": date(&session.timestamp),
         "when": date_time(&session.timestamp),
         "agent": session.agent_id,
         "outcome": outcome,
