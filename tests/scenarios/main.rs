@@ -38,7 +38,6 @@ fn every_scenario_comes_out_as_expected() {
     for folder in folders() {
         for (backend, arguments) in BACKENDS {
             let name = format!("{} on {backend}", folder.file_name().expect("a name").to_string_lossy());
-            println!("{name}");
             if let Err(difference) = Scenario::start(&folder, arguments).check(&folder) {
                 wrong.push(format!("{name}: {difference}"));
             }
