@@ -1,6 +1,7 @@
 //! Characters that nobody sees and that change what a text says: bidi controls, tag characters, zero-width runs.
 //!
-//! A single joiner between two characters that are not ASCII stays: emoji sequences and several scripts need it.
+//! A single joiner between two characters that are not ASCII stays: emoji sequences and several scripts need it. So does
+//! a byte-order mark at the very beginning.
 
 use std::borrow::Cow;
 
@@ -13,6 +14,11 @@ pub(super) fn strip(text: &str) -> (Cow<'_, str>, Vec<usize>) {
     let mut removed = Vec::new();
     let mut line = 1;
     let mut rest = text;
+    // A file's byte-order mark is no text of its own, and stays.
+    if let Some(after) = text.strip_prefix(BYTE_ORDER_MARK) {
+        out.push(BYTE_ORDER_MARK);
+        rest = after;
+    }
     while let Some(c) = rest.chars().next() {
         let run = rest.find(|c| !is_suspect(c)).unwrap_or(rest.len());
         if run == 0 {
@@ -33,6 +39,8 @@ pub(super) fn strip(text: &str) -> (Cow<'_, str>, Vec<usize>) {
     }
     if removed.is_empty() { (Cow::Borrowed(text), removed) } else { (Cow::Owned(out), removed) }
 }
+
+const BYTE_ORDER_MARK: char = '\u{FEFF}';
 
 fn is_joiner(c: char) -> bool {
     matches!(c, '\u{200C}' | '\u{200D}')
@@ -65,7 +73,9 @@ mod tests {
         check("hi\u{E0041}\u{E0042}\u{E007F}!", "hi!", 1);
         check("a\u{200B}\u{200C}\u{200D}b", "ab", 1);
         check("gh\u{200D}p", "ghp", 1);
-        check("\u{FEFF}start", "start", 1);
+        check("\u{FEFF}start", "\u{FEFF}start", 0);
+        check("\u{FEFF}\u{FEFF}start", "\u{FEFF}start", 1);
+        check("in\u{FEFF}side", "inside", 1);
         check("é\u{200D}\u{200D}é", "éé", 1);
     }
 

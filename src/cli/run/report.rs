@@ -181,8 +181,7 @@ impl SessionReport {
 
 /// A warning of the intake as one line.
 pub(super) fn warning(problem: &Problem) -> String {
-    let place = problem.pointer.trim_start_matches('/').replace('/', ".");
-    format!("{place}: {}", problem.message)
+    format!("line {}: {}", problem.line, problem.message)
 }
 
 /// Prints the reports: results on stdout, what is wrong on stderr.
