@@ -25,7 +25,10 @@ fn copy(from: &Path, to: &Path) {
     for entry in fs::read_dir(from).expect("reads") {
         let path = entry.expect("an entry").path();
         let target = to.join(path.file_name().expect("a name"));
-        if path.is_dir() { copy(&path, &target) } else { drop(fs::copy(&path, &target).expect("copies")) }
+        match path.is_dir() {
+            true => copy(&path, &target),
+            false => assert!(fs::copy(&path, &target).expect("copies") > 0, "{} is empty", path.display()),
+        }
     }
 }
 
