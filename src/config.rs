@@ -7,7 +7,7 @@ use confique::Config as _;
 use serde::Serialize;
 use std::path::{Path, PathBuf};
 
-/// The settings in force.
+/// The settings of Flywheel. Every key can be left out.
 #[derive(Debug, Clone, Serialize, confique::Config)]
 pub struct Settings {
     /// The folder that holds the log and what is rebuilt from it.
@@ -82,4 +82,17 @@ fn check_keys(path: &Path) -> Result<(), Error> {
 /// The documentation of every key, as a `flywheel.toml` to start from.
 pub fn template() -> String {
     confique::toml::template::<Settings>(confique::toml::FormatOptions::default())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_sample_is_the_template_and_loads() {
+        let sample = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/deploy/flywheel.toml"));
+        let kept = std::fs::read_to_string(sample).unwrap_or_default();
+        assert_eq!(kept, template(), "`flywheel config template > deploy/flywheel.toml` writes it anew");
+        load(Some(sample)).expect("the sample loads");
+    }
 }

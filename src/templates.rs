@@ -135,3 +135,19 @@ impl Templates {
         Ok(Rendered { text, template: self.version(name) })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeSet;
+
+    #[test]
+    fn every_file_has_a_row() {
+        let folder = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/templates"));
+        let files: BTreeSet<String> = std::fs::read_dir(folder)
+            .expect("the folder is there")
+            .map(|entry| entry.expect("reads").file_name().to_string_lossy().into_owned())
+            .collect();
+        assert_eq!(files, BUILT_IN.iter().map(|row| row.0.to_owned()).collect());
+    }
+}

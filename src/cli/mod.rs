@@ -24,12 +24,18 @@ use std::{path::PathBuf, process::ExitCode};
 /// Turns every finished work session of a swarm of agents into public artifacts.
 #[derive(Debug, Parser)]
 #[command(name = "flywheel", version, propagate_version = true, max_term_width = 100, infer_long_args = true)]
+#[command(after_help = "Examples:
+  flywheel session new --agent Agent-7 --repo . --since 2h --out session.json
+  flywheel run session.json --out public
+  flywheel log tail
+
+Exit codes: 0 done, 1 something failed or is partial, 2 the request or the input was wrong.")]
 pub struct Cli {
-    /// The folder that holds the log and what is rebuilt from it.
+    /// The folder that holds the log and what is rebuilt from it [default: .flywheel]
     #[arg(long, value_name = "DIR", env = "FLYWHEEL_DATA", global = true, help_heading = "Global options")]
     pub data: Option<PathBuf>,
 
-    /// Read the settings from this file instead of flywheel.toml.
+    /// Read the settings from this file instead of the current folder's flywheel.toml.
     #[arg(long, value_name = "FILE", env = "FLYWHEEL_CONFIG", global = true, help_heading = "Global options")]
     pub config: Option<PathBuf>,
 

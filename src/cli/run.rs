@@ -37,16 +37,17 @@ pub struct Args {
     /// Session files (work_session.json).
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
-    /// Write artifacts to DIR/<session_id>/<file>. Default: `artifacts` inside the data folder.
+    /// Write artifacts to DIR/<session_id>/<file> [default: `artifacts` inside the data folder]
     #[arg(long, value_name = "DIR", env = "FLYWHEEL_OUT")]
     out: Option<PathBuf>,
-    /// Refuse sessions of another type.
+    /// Refuse sessions of another type than this: build, trade or life_aria.
     #[arg(long, value_name = "P", value_parser = parse_pipeline)]
     pipeline: Option<SessionType>,
     /// Leave the session files as they are.
     #[arg(long)]
     no_update: bool,
-    /// Repositories under this folder may be scanned (again for more). Default: the current folder and below.
+    /// Repositories under these folders may be scanned; name them behind the files [default: FLYWHEEL_REPO_ROOTS, else
+    /// the current folder and below]
     #[arg(long, value_name = "DIR", num_args = 1..)]
     repo_root: Vec<PathBuf>,
     /// A folder with templates that replace the built-in ones of the same name.

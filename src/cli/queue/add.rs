@@ -22,13 +22,13 @@ use uuid::Uuid;
     after_help = "Examples:\n  flywheel queue add --type readme --file README.md --targets github,website\n  flywheel queue add --type social_post --file post.md"
 )]
 pub struct Args {
-    /// What the file is.
+    /// What the file is: readme, build_log, social_post, trade_journal, trade_thread, equity_curve, devlog or gallery.
     #[arg(long = "type", value_name = "TYPE", value_parser = parse_type)]
     artifact_type: ArtifactType,
     /// A text file, at most 256 KiB.
     #[arg(long)]
     file: PathBuf,
-    /// Where it is to be published. Default: where artifacts of its type go.
+    /// Where it is to be published: github, website, social [default: where artifacts of its type go]
     #[arg(long, value_name = "TARGET,…", value_delimiter = ',', value_parser = parse_target)]
     targets: Vec<Target>,
 }
