@@ -2,6 +2,7 @@
 //!
 //! Every key stands once, here, with its documentation; the program's own documentation of them is made from it.
 #![expect(clippy::disallowed_methods, reason = "settings are read where the program starts")]
+#![allow(clippy::ptr_arg, reason = "confique's derive makes closures of `&PathBuf`")]
 
 use confique::Config as _;
 use serde::Serialize;
@@ -11,11 +12,11 @@ use std::path::{Path, PathBuf};
 #[derive(Debug, Clone, Serialize, confique::Config)]
 pub struct Settings {
     /// The folder that holds the log and what is rebuilt from it.
-    #[config(env = "FLYWHEEL_DATA", default = ".flywheel")]
+    #[config(env = "FLYWHEEL_DATA", default = ".flywheel", validate(named(data), "must not be empty"))]
     pub data: PathBuf,
 
     /// Where artifacts are written, a folder a session. Default: `artifacts` inside the data folder.
-    #[config(env = "FLYWHEEL_OUT")]
+    #[config(env = "FLYWHEEL_OUT", validate(named(out), "must not be empty"))]
     pub out: Option<PathBuf>,
 
     /// The folders under which repositories may be scanned, and screenshots read beside the session file's own folder.
@@ -24,7 +25,7 @@ pub struct Settings {
     pub repo_roots: Option<Vec<PathBuf>>,
 
     /// A folder with templates that replace the built-in ones of the same name.
-    #[config(env = "FLYWHEEL_TEMPLATES")]
+    #[config(env = "FLYWHEEL_TEMPLATES", validate(named(templates), "must not be empty"))]
     pub templates: Option<PathBuf>,
 
     /// How long one call of git may take, in seconds.
@@ -32,8 +33,28 @@ pub struct Settings {
     pub git_timeout_seconds: u64,
 }
 
-fn parse_path_list(text: &str) -> Result<Vec<PathBuf>, std::convert::Infallible> {
-    Ok(std::env::split_paths(text).filter(|path| !path.as_os_str().is_empty()).collect())
+impl Settings {
+    /// The settings where nothing is set.
+    ///
+    /// # Panics
+    /// Never: every key has a default or needs none.
+    pub fn built_in() -> Self {
+        Self::builder().load().expect("every key has a default or needs none")
+    }
+}
+
+fn named(path: &Path) -> bool {
+    !path.as_os_str().is_empty()
+}
+
+#[derive(Debug, thiserror::Error)]
+#[error("no folder is named")]
+struct NoFolder;
+
+/// A list without a path is an error, which for an empty variable means that it is not set.
+fn parse_path_list(text: &str) -> Result<Vec<PathBuf>, NoFolder> {
+    let paths: Vec<PathBuf> = std::env::split_paths(text).filter(|path| named(path)).collect();
+    if paths.is_empty() { Err(NoFolder) } else { Ok(paths) }
 }
 
 /// A configuration that cannot be used.
@@ -46,19 +67,24 @@ pub struct Error {
     pub hint: String,
 }
 
-/// Loads the settings: `file` must exist; without it `flywheel.toml` of the current folder is read where there is one.
+/// Loads the settings: `file`, or what `FLYWHEEL_CONFIG` names, must exist; without it `flywheel.toml` of the current
+/// folder is read where there is one.
 ///
 /// # Errors
 /// When the file cannot be read, is no TOML, or has a key that does not exist or a value of the wrong type.
 pub fn load(file: Option<&Path>) -> Result<Settings, Error> {
-    let path = file.unwrap_or(Path::new("flywheel.toml"));
+    let named = file
+        .map(Path::to_owned)
+        .or_else(|| std::env::var_os("FLYWHEEL_CONFIG").filter(|name| !name.is_empty()).map(PathBuf::from));
+    let path = named.as_deref().unwrap_or(Path::new("flywheel.toml"));
     let mut builder = Settings::builder().env();
-    if file.is_some() || path.exists() {
+    if named.is_some() || path.exists() {
         check_keys(path)?;
         builder = builder.file(path);
     }
+    // The causes say which key it is, and what is wrong with its value.
     builder.load().map_err(|error| Error {
-        message: error.to_string().trim_end().to_owned(),
+        message: format!("{:#}", anyhow::Error::from(error)).replace("Settings::", "").trim_end().to_owned(),
         hint: "`flywheel config template` prints every key with its documentation".into(),
     })
 }

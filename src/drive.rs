@@ -5,7 +5,7 @@ use crate::{
     runner::{self, RERUN_REQUESTED, Tools, step_of},
     stages::{Pipeline, pipeline, pipelines},
 };
-use flywheel_events::{Key, SessionId, SessionType, Step};
+use flywheel_events::{Fact as _, Key, RepoScanned, SessionId, SessionType, Step};
 use flywheel_projections::{Recorded, SessionView};
 use serde_json::value::RawValue;
 use std::{
@@ -93,7 +93,7 @@ pub async fn has_ended<L: Log>(
     Ok(log.get(&Key::session(step, session, run)).await?.is_some())
 }
 
-/// What a session's steps have come to.
+/// What a session's steps have come to, and what was remarked on the repository.
 ///
 /// # Errors
 /// When the log fails, or a fact of it does not read.
@@ -102,18 +102,29 @@ pub async fn view<L: Log>(
     session: SessionId,
     session_type: SessionType,
     run: u32,
-) -> Result<SessionView, Error> {
+) -> Result<(SessionView, Vec<String>), Error> {
     let mut view = SessionView::default();
+    let mut remarks = vec![];
     let pipeline = pipeline(session_type);
     for row in &pipeline.stages {
         for run in 1..=run {
             let key = Key::session(step_of(pipeline, row), session, run);
             if let Some(record) = log.get(&key).await? {
                 apply(&mut view, &record)?;
+                if row.emits == RepoScanned::TYPE {
+                    remarks = remarks_of(&record);
+                }
             }
         }
     }
-    Ok(view)
+    Ok((view, remarks))
+}
+
+/// Why a repository could not be read, and what was noticed in it. A step that ended otherwise says so itself.
+fn remarks_of(record: &Record) -> Vec<String> {
+    let Ok((_, scan)) = record.data::<RepoScanned>() else { return vec![] };
+    let unreachable = scan.unreachable.map(|why| format!("the repository was not read: {why}"));
+    unreachable.into_iter().chain(scan.warnings).collect()
 }
 
 fn apply(view: &mut SessionView, record: &Record) -> Result<(), Error> {

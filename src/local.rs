@@ -9,6 +9,7 @@ use flywheel_events::SessionId;
 use rusqlite::{Connection, OptionalExtension as _, params};
 use std::{
     fs::File,
+    io::Write as _,
     path::{Path, PathBuf},
     sync::{Arc, Mutex, MutexGuard, OnceLock},
 };
@@ -39,6 +40,15 @@ impl Drop for Worker {
     fn drop(&mut self) {
         // Left behind it would only be one small file that the next process tidies.
         let _ = std::fs::remove_file(&self.path);
+    }
+}
+
+/// A data folder inside a repository is no part of it.
+fn keep_out_of_git(data: &Path) -> std::io::Result<()> {
+    match File::create_new(data.join(".gitignore")) {
+        Ok(mut file) => file.write_all(b"*\n"),
+        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => Ok(()),
+        Err(error) => Err(error),
     }
 }
 

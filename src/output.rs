@@ -10,7 +10,10 @@ use crate::{
 use flywheel_events::{ArtifactGenerated, ArtifactType, Digest, Outcome, SessionType};
 use flywheel_projections::SessionView;
 use serde_json::{Map, Value, json};
-use std::path::{Path, PathBuf};
+use std::{
+    collections::HashSet,
+    path::{Path, PathBuf},
+};
 
 /// What writing one artifact came to.
 #[derive(Debug)]
@@ -38,16 +41,21 @@ pub fn write(artifact: &ArtifactGenerated, folder: &Path, keep: bool) -> anyhow:
     Ok(Written { differs: keep && found.is_some() && !same, path })
 }
 
-/// The entries that a run leaves in its session file: `artifacts`, and the pipelines' states.
+/// The entries that a run leaves in its session file: `artifacts`, and the pipelines' states. What could not be written
+/// is in the log, but the file must not point to where nothing is.
 pub fn entries(
     view: &SessionView,
     session_type: SessionType,
     folder: &Path,
+    unwritten: &HashSet<ArtifactType>,
 ) -> (Map<String, Value>, Vec<(&'static str, &'static str)>) {
     let mut artifacts = Map::new();
     for artifact in view.artifacts() {
         let path = folder.join(&artifact.path);
-        let entry = json!({ "generated": true, "path": path.to_string_lossy(), "status": "ready" });
+        let entry = match unwritten.contains(&artifact.artifact_type) {
+            true => json!({ "generated": false, "path": null, "status": "failed" }),
+            false => json!({ "generated": true, "path": path.to_string_lossy(), "status": "ready" }),
+        };
         artifacts.insert(artifact.artifact_type.as_str().to_owned(), entry);
     }
     for (step, status) in view
@@ -62,6 +70,8 @@ pub fn entries(
     }
     let own = match view.ready().map(|ready| ready.outcome) {
         None => "pending",
+        Some(_) if !unwritten.is_empty() && unwritten.len() == view.artifacts().len() => "failed",
+        Some(Outcome::Ready) if !unwritten.is_empty() => "partial",
         Some(Outcome::Ready) => "complete",
         Some(Outcome::Partial) => "partial",
         Some(Outcome::Failed) => "failed",

@@ -61,20 +61,20 @@ pub enum Error {
         known: i32,
     },
     /// The folder cannot be made.
-    #[error("cannot make the folder {path}: {source}")]
+    #[error("cannot make the folder {path}: {why}; name one you may write to with --data")]
     Folder {
         /// The folder.
         path: String,
-        /// Why.
-        source: std::io::Error,
+        /// Why; part of the message, so no source of its own.
+        why: std::io::Error,
     },
     /// SQLite says no.
-    #[error("cannot open {path}: {source}")]
+    #[error("cannot open {path}: {why}; may you write there, and is the disk full")]
     Sqlite {
         /// The file.
         path: String,
-        /// Why.
-        source: rusqlite::Error,
+        /// Why; part of the message, so no source of its own.
+        why: rusqlite::Error,
     },
 }
 
@@ -84,8 +84,7 @@ pub enum Error {
 /// When it is not ours, newer than this program, damaged, or cannot be opened.
 pub fn open(path: &Path, kind: &Kind) -> Result<Connection, Error> {
     if let Some(folder) = path.parent() {
-        std::fs::create_dir_all(folder)
-            .map_err(|source| Error::Folder { path: folder.display().to_string(), source })?;
+        std::fs::create_dir_all(folder).map_err(|why| Error::Folder { path: folder.display().to_string(), why })?;
     }
     let connect = || -> rusqlite::Result<(Connection, i32, i32)> {
         let mut connection = Connection::open(path)?;
@@ -110,10 +109,10 @@ pub fn open(path: &Path, kind: &Kind) -> Result<Connection, Error> {
     };
     let shown = || path.display().to_string();
     let foreign = |why: &str| Error::Foreign { path: shown(), what: kind.what, why: why.to_owned() };
-    let (connection, application, version) = connect().map_err(|source| match source.sqlite_error_code() {
+    let (connection, application, version) = connect().map_err(|why| match why.sqlite_error_code() {
         Some(ErrorCode::NotADatabase) => foreign("it is not an SQLite file"),
         Some(ErrorCode::DatabaseCorrupt) => foreign("it is damaged"),
-        _ => Error::Sqlite { path: shown(), source },
+        _ => Error::Sqlite { path: shown(), why },
     })?;
     if application != kind.application_id {
         return Err(foreign("another program made it"));

@@ -5,6 +5,7 @@ use super::{Context, Exit};
 /// `config` and its commands.
 #[derive(Debug, clap::Args)]
 #[command(arg_required_else_help = true)]
+#[command(after_help = "Examples:\n  flywheel config template > flywheel.toml\n  flywheel config show")]
 pub struct Args {
     #[command(subcommand)]
     command: Command,
@@ -20,6 +21,13 @@ enum Command {
         after_help = "Examples:\n  flywheel config show\n  FLYWHEEL_DATA=/srv/flywheel flywheel config show --json"
     )]
     Show,
+}
+
+impl Args {
+    /// Whether the settings in force are asked for.
+    pub fn needs_settings(&self) -> bool {
+        matches!(self.command, Command::Show)
+    }
 }
 
 /// Runs the command.

@@ -3,7 +3,13 @@
 use super::Mistake;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde::Serialize;
-use std::io::{self, IsTerminal as _, Write as _};
+use std::{
+    io::{self, IsTerminal as _, Write as _},
+    sync::OnceLock,
+};
+
+/// The first write to stdout that failed.
+static LOST: OnceLock<io::Error> = OnceLock::new();
 
 /// The process's streams. A reader that went away (`| head`) ends the output, not the program.
 #[derive(Debug, Clone, Copy)]
@@ -20,14 +26,29 @@ impl Console {
         Self { json, interactive: io::stderr().is_terminal() }
     }
 
+    /// Shows what the program notes about its own work on stderr: warnings, or what `FLYWHEEL_LOG` asks for.
+    pub fn show_diagnostics(&self) {
+        let filter = tracing_subscriber::EnvFilter::try_from_env("FLYWHEEL_LOG");
+        let filter = filter.unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("warn"));
+        let shown = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr);
+        // A second one in a process would change nothing.
+        let _ = shown.with_ansi(self.interactive).with_target(false).try_init();
+    }
+
     /// One line of the result.
     pub fn line(&self, text: impl std::fmt::Display) {
-        let _ = writeln!(io::stdout().lock(), "{text}");
+        kept(writeln!(io::stdout().lock(), "{text}"));
     }
 
     /// The result as it is, without a line end of its own.
     pub fn text(&self, text: &str) {
-        let _ = io::stdout().lock().write_all(text.as_bytes());
+        kept(io::stdout().lock().write_all(text.as_bytes()));
+    }
+
+    /// Why results could not be written, where they could not: what a reader that went away missed is among them.
+    pub fn lost(&self) -> Option<&'static io::Error> {
+        kept(io::stdout().flush());
+        LOST.get()
     }
 
     /// The result as one indented JSON document.
@@ -63,5 +84,11 @@ impl Console {
         if let Some(hint) = error.downcast_ref::<Mistake>().and_then(|mistake| mistake.hint.as_deref()) {
             self.note(format_args!(" hint: {hint}"));
         }
+    }
+}
+
+fn kept(written: io::Result<()>) {
+    if let Err(error) = written {
+        LOST.get_or_init(|| error);
     }
 }

@@ -24,19 +24,17 @@ use std::{path::PathBuf, process::ExitCode};
 /// Turns every finished work session of a swarm of agents into public artifacts.
 #[derive(Debug, Parser)]
 #[command(name = "flywheel", version, propagate_version = true, max_term_width = 100, infer_long_args = true)]
-#[command(after_help = "Examples:
-  flywheel session new --agent Agent-7 --repo . --since 2h --out session.json
-  flywheel run session.json --out public
-  flywheel log tail
-
-Exit codes: 0 done, 1 something failed or is partial, 2 the request or the input was wrong.")]
+#[command(
+    after_help = "Exit codes: 0 done, 1 something failed or is partial, 2 the request or the input was wrong.\n\nExamples:\n  flywheel session new --agent Agent-7 --repo . --since 2h\n  flywheel run session.json\n  flywheel log tail"
+)]
 pub struct Cli {
-    /// The folder that holds the log and what is rebuilt from it [default: .flywheel]
-    #[arg(long, value_name = "DIR", env = "FLYWHEEL_DATA", global = true, help_heading = "Global options")]
+    // The environment is read with the other settings, where an empty variable is one that is not set.
+    /// The folder that holds the log and what is rebuilt from it [env: FLYWHEEL_DATA] [default: .flywheel]
+    #[arg(long, value_name = "DIR", global = true, help_heading = "Global options")]
     pub data: Option<PathBuf>,
 
-    /// Read the settings from this file instead of the current folder's flywheel.toml.
-    #[arg(long, value_name = "FILE", env = "FLYWHEEL_CONFIG", global = true, help_heading = "Global options")]
+    /// Read the settings from this file instead of flywheel.toml [env: FLYWHEEL_CONFIG]
+    #[arg(long, value_name = "FILE", global = true, help_heading = "Global options")]
     pub config: Option<PathBuf>,
 
     /// Print results as JSON.
@@ -70,6 +68,17 @@ enum Command {
     Completions(completions::Args),
     /// Print the manual page.
     Man(man::Args),
+}
+
+impl Command {
+    /// Whether the settings matter: what documents the program must work while they are wrong, to set them right.
+    fn needs_settings(&self) -> bool {
+        match self {
+            Self::Run(_) | Self::Session(_) | Self::Log(_) | Self::Queue(_) => true,
+            Self::Config(args) => args.needs_settings(),
+            Self::Schema(_) | Self::Asyncapi(_) | Self::Stages(_) | Self::Completions(_) | Self::Man(_) => false,
+        }
+    }
 }
 
 /// How a command ended.
@@ -113,26 +122,26 @@ pub struct Context {
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
     let console = Console::new(cli.json);
-    log_to_stderr(console);
-    let exit = start(cli, console).unwrap_or_else(|error| {
+    console.show_diagnostics();
+    let mut exit = start(cli, console).unwrap_or_else(|error| {
         console.error(&error);
         if error.is::<Mistake>() { Exit::Wrong } else { Exit::Failed }
     });
+    // A reader that has seen enough is no fault; a full disk is.
+    if let Some(error) = console.lost().filter(|error| error.kind() != std::io::ErrorKind::BrokenPipe) {
+        console.note(format_args!("error: cannot write the results to standard output: {error}"));
+        exit = exit.max(Exit::Failed);
+    }
     ExitCode::from(exit as u8)
 }
 
-/// What the program says of its own work goes to stderr: warnings, or what `FLYWHEEL_LOG` asks for (`info`, `debug`).
-fn log_to_stderr(console: Console) {
-    let filter = tracing_subscriber::EnvFilter::try_from_env("FLYWHEEL_LOG");
-    let filter = filter.unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("warn"));
-    let subscriber = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
-    // A second call in one process, as tests make it, keeps the first.
-    let _ = subscriber.with_ansi(console.interactive).without_time().with_target(false).try_init();
-}
-
 fn start(cli: Cli, console: Console) -> anyhow::Result<Exit> {
-    let mut settings = crate::config::load(cli.config.as_deref())
-        .map_err(|error| Mistake { message: error.message, hint: Some(error.hint) })?;
+    let mut settings = if cli.command.needs_settings() {
+        crate::config::load(cli.config.as_deref())
+            .map_err(|error| Mistake { message: error.message, hint: Some(error.hint) })?
+    } else {
+        Settings::built_in()
+    };
     if let Some(data) = cli.data {
         settings.data = data;
     }

@@ -1,21 +1,21 @@
 //! `flywheel run`: the main job.
-#![expect(clippy::disallowed_methods, reason = "reads the files it was given")]
+#![expect(clippy::disallowed_methods, reason = "reads the environment and the current folder")]
 
 mod report;
 
 use super::{Context, Exit, Mistake};
 use crate::{
-    accept, drive,
+    accept, drive, files,
     intake::{
-        document::Document,
+        document::SIZE_BYTES_MAX,
         report::Report,
         session::{self as intake, Accepted},
     },
     local::Local,
-    log::{Appended, EmbeddedLog, Log as _},
+    log::{Appended, EmbeddedLog, Log as _, NewFact},
     output,
     runner::Tools,
-    safety::{self, Cleaner},
+    safety::{self, Cleaner, Finding},
     templates::Templates,
     world::World,
 };
@@ -35,10 +35,10 @@ use std::{
 )]
 pub struct Args {
     /// Session files (work_session.json).
-    #[arg(required = true, value_name = "FILE")]
+    #[arg(required_unless_present = "repo_root", value_name = "FILE")]
     files: Vec<PathBuf>,
-    /// Write artifacts to DIR/<session_id>/<file> [default: `artifacts` inside the data folder]
-    #[arg(long, value_name = "DIR", env = "FLYWHEEL_OUT")]
+    /// Write artifacts to DIR/<session_id>/<file> [env: FLYWHEEL_OUT] [default: `artifacts` inside the data folder]
+    #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
     /// Refuse sessions of another type than this: build, trade or life_aria.
     #[arg(long, value_name = "P", value_parser = parse_pipeline)]
@@ -46,13 +46,26 @@ pub struct Args {
     /// Leave the session files as they are.
     #[arg(long)]
     no_update: bool,
-    /// Repositories under these folders may be scanned; name them behind the files [default: FLYWHEEL_REPO_ROOTS, else
-    /// the current folder and below]
+    /// Repositories under these folders may be scanned [env: FLYWHEEL_REPO_ROOTS] [default: the current folder and
+    /// below]. Session files may follow the folders.
     #[arg(long, value_name = "DIR", num_args = 1..)]
     repo_root: Vec<PathBuf>,
-    /// A folder with templates that replace the built-in ones of the same name.
-    #[arg(long, value_name = "DIR", env = "FLYWHEEL_TEMPLATES")]
+    /// A folder with templates that replace the built-in ones of the same name [env: FLYWHEEL_TEMPLATES]
+    #[arg(long, value_name = "DIR")]
     templates: Option<PathBuf>,
+}
+
+impl Args {
+    /// The session files and the roots, told apart: people write `--repo-root DIR… FILE`, where the option would take
+    /// the file for one more folder.
+    fn files_and_roots(&self) -> (Vec<PathBuf>, Vec<PathBuf>) {
+        let is_session = |path: &&PathBuf| {
+            !path.is_dir() && (path.exists() || path.extension().is_some_and(|extension| extension == "json"))
+        };
+        let (mut files, roots): (Vec<_>, Vec<_>) = self.repo_root.iter().partition(is_session);
+        files.extend(&self.files);
+        (files.into_iter().cloned().collect(), roots.into_iter().cloned().collect())
+    }
 }
 
 fn parse_pipeline(text: &str) -> Result<SessionType, String> {
@@ -64,6 +77,8 @@ fn parse_pipeline(text: &str) -> Result<SessionType, String> {
 struct Job {
     file: PathBuf,
     read: Result<Accepted, Box<Report>>,
+    /// The cleaned fact of what was read, until it is appended.
+    fact: Option<NewFact>,
     /// The id a refused file gives itself, right or wrong.
     claimed_id: Option<String>,
     appended: Option<Appended>,
@@ -84,20 +99,24 @@ async fn run_all(args: Args, context: &Context) -> anyhow::Result<Exit> {
         .map_err(|error| Mistake::new(format!("{error:#}"), "correct the template folder, or leave it out"))?;
     let out = args.out.clone().or_else(|| settings.out.clone()).unwrap_or_else(|| settings.data.join("artifacts"));
     let out = std::path::absolute(out)?;
-    let mut jobs: Vec<Job> = args.files.iter().map(|file| read(file, args.pipeline)).collect();
+    let (files, roots) = args.files_and_roots();
+    if files.is_empty() {
+        let message = "no session file is given, only folders for --repo-root";
+        return Err(Mistake::new(message, "name the session files: `flywheel run FILE… --repo-root DIR…`").into());
+    }
+    let cleaner = Cleaner::new(own_context());
+    let mut jobs: Vec<Job> = files.iter().map(|file| read(file, args.pipeline, &cleaner)).collect();
     // A call that has nothing but refused files leaves no trace.
     if jobs.iter().any(|job| job.read.is_ok()) {
-        let local = Local::open(&settings.data)?;
-        let log = EmbeddedLog::open(&settings.data, &local)?;
-        let cleaner = Cleaner::new(own_context());
+        let (log, local) = super::log::open_with_local(context)?;
         let after = log.head().await?.position;
-        accept_all(&mut jobs, &log, &local, &cleaner).await?;
+        accept_all(&mut jobs, &log, &local).await?;
         let world = World {
             origins: Box::new({
                 let local = local.clone();
                 move |session| local.origin(session)
             }),
-            roots: roots(&args.repo_root, context)?,
+            roots: existing_roots(&roots, context)?,
             git_timeout: Duration::from_secs(settings.git_timeout_seconds),
         };
         drive_all(&jobs, &log, Arc::new(Tools { templates, world, cleaner }), after, context).await?;
@@ -106,39 +125,56 @@ async fn run_all(args: Args, context: &Context) -> anyhow::Result<Exit> {
     finish(jobs, None, &out, &args, context).await
 }
 
-fn read(file: &Path, pipeline: Option<SessionType>) -> Job {
+fn read(file: &Path, pipeline: Option<SessionType>, cleaner: &Cleaner) -> Job {
     let name = file.display().to_string();
-    let (read, claimed_id) = match std::fs::read(file) {
+    let mut cleaned = None;
+    let (read, claimed_id) = match files::read_at_most(file, SIZE_BYTES_MAX + 1) {
         Ok(bytes) => {
-            let read = intake::read(&name, &bytes, pipeline);
+            let read = intake::read(&name, &bytes, pipeline).and_then(|accepted| {
+                cleaned = Some(clean(&name, &accepted, cleaner)?);
+                Ok(accepted)
+            });
             let claimed = || {
                 serde_json::from_slice::<serde_json::Value>(&bytes).ok()?.get("session_id")?.as_str().map(str::to_owned)
             };
             let claimed_id = if read.is_err() { claimed() } else { None };
             (read, claimed_id)
         }
-        Err(error) => {
-            let hint = "give the path of a session file; `flywheel session new` makes one";
-            let message = format!("the file cannot be read: {error}");
-            (Err(Box::new(Report::unreadable(&name, "unreadable_file", &message, hint))), None)
-        }
+        Err(error) => (Err(Box::new(super::session::unreadable(&name, &error))), None),
     };
-    let warnings = read.as_ref().map_or(vec![], |accepted| accepted.warnings.iter().map(report::warning).collect());
-    Job { file: file.to_owned(), read, claimed_id, appended: None, ended_before: false, warnings }
+    let mut warnings: Vec<String> =
+        read.as_ref().map_or(vec![], |accepted| accepted.warnings.iter().map(report::warning).collect());
+    let fact = cleaned.map(|(fact, findings)| {
+        warnings.extend(accept::describe(&findings));
+        fact
+    });
+    Job { file: file.to_owned(), read, fact, claimed_id, appended: None, ended_before: false, warnings }
+}
+
+/// The fact of a session. One that grew too large by what replaces the removed parts is refused like any other, so
+/// that it spares the files beside it.
+fn clean(name: &str, accepted: &Accepted, cleaner: &Cleaner) -> Result<(NewFact, Vec<Finding>), Box<Report>> {
+    let (fact, findings) = accept::fact(accepted, cleaner);
+    match fact.check_size() {
+        Ok(()) => Ok((fact, findings)),
+        Err(error) => {
+            let message = format!("too large once secrets and personal data are replaced: {error}");
+            let hint = "remove them from the file yourself, or split the session into shorter ones";
+            Err(Box::new(Report::unreadable(name, "too_large", &message, hint)))
+        }
+    }
 }
 
 /// Appends every session that was read, in the order of the files.
-async fn accept_all(jobs: &mut [Job], log: &EmbeddedLog, local: &Local, cleaner: &Cleaner) -> anyhow::Result<()> {
+async fn accept_all(jobs: &mut [Job], log: &EmbeddedLog, local: &Local) -> anyhow::Result<()> {
     let mut facts = vec![];
     for job in jobs.iter_mut() {
         let Ok(accepted) = &job.read else { continue };
-        let (fact, findings) = accept::fact(accepted, cleaner);
-        job.warnings.extend(accept::describe(&findings));
         // Before the fact, so that no stage can look for it too early; a session that is known keeps its own until its
         // fact has proved to be the same.
         let origin = accept::origin(accepted, folder_of(&job.file)?);
         local.remember_origin(accepted.session.session_id, Some(&job.file), &origin, true)?;
-        facts.push(fact);
+        facts.extend(job.fact.take());
     }
     let mut outcomes = log.append(facts).await?.into_iter();
     let mut here = HashSet::new();
@@ -222,32 +258,27 @@ async fn finish_one(
         return Ok(report);
     }
     let run = drive::newest_run(log, id).await?;
-    let view = drive::view(log, id, session_type, run).await?;
-    report.fill(&view, job.ended_before);
+    let (view, remarks) = drive::view(log, id, session_type, run).await?;
+    report.fill(&view, job.ended_before, remarks);
     local.remember_place(id, out)?;
+    let mut unwritten = HashSet::new();
     for artifact in view.artifacts() {
         match output::write(artifact, out, job.ended_before) {
             Ok(written) => report.written(artifact, &written),
-            Err(error) => report.not_written(artifact, &error),
+            Err(error) => {
+                unwritten.insert(artifact.artifact_type);
+                report.not_written(artifact, &error);
+            }
         }
     }
     if !args.no_update {
-        let (artifacts, status) = output::entries(&view, session_type, out);
-        if let Err(error) = update(&job.file, &accepted.document, &artifacts, &status) {
+        let (artifacts, status) = output::entries(&view, session_type, out, &unwritten);
+        if let Err(error) = output::update_session_file(&job.file, &accepted.document, &artifacts, &status) {
             report.not_updated(&error);
         }
     }
     report.settle();
     Ok(report)
-}
-
-fn update(
-    file: &Path,
-    document: &Document,
-    artifacts: &serde_json::Map<String, serde_json::Value>,
-    status: &[(&'static str, &'static str)],
-) -> anyhow::Result<()> {
-    output::update_session_file(file, document, artifacts, status)
 }
 
 fn folder_of(file: &Path) -> anyhow::Result<PathBuf> {
@@ -256,7 +287,7 @@ fn folder_of(file: &Path) -> anyhow::Result<PathBuf> {
 }
 
 /// The folders under which the world may be read, canonical; those that are not there are left out.
-fn roots(given: &[PathBuf], context: &Context) -> anyhow::Result<Vec<PathBuf>> {
+fn existing_roots(given: &[PathBuf], context: &Context) -> anyhow::Result<Vec<PathBuf>> {
     let current = [std::env::current_dir()?];
     let roots = match (given, context.settings.repo_roots.as_deref()) {
         ([], None) => &current[..],

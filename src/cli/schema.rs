@@ -20,9 +20,9 @@ pub fn run(args: Args, context: &Context) -> anyhow::Result<Exit> {
     let Some(name) = args.name else {
         let rows: Vec<_> = catalog::all().iter().map(|event| (event.name(), event.event_type)).collect();
         if console.json {
-            console.document(
-                &rows.iter().map(|(name, event_type)| json!({ "name": name, "type": event_type })).collect::<Vec<_>>(),
-            );
+            let events = rows.iter().map(|(name, event_type)| json!({ "name": name, "type": event_type }));
+            let session = json!({ "name": "work_session", "type": null });
+            console.document(&std::iter::once(session).chain(events).collect::<Vec<_>>());
         } else {
             console.line("work_session             the session file");
             rows.iter().for_each(|(name, event_type)| console.line(format_args!("{name:<24} {event_type}")));

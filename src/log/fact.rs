@@ -67,6 +67,20 @@ impl NewFact {
         self
     }
 
+    /// Whether the log takes a fact of this size, whenever it is recorded.
+    ///
+    /// # Errors
+    /// [`Error::TooLarge`] beyond [`EVENT_BYTES_MAX`].
+    pub fn check_size(&self) -> Result<(), Error> {
+        /// More than everything in an event but its data takes.
+        const ENVELOPE_BYTES_MAX: usize = 16 * 1024;
+        if self.data.get().len() + ENVELOPE_BYTES_MAX <= EVENT_BYTES_MAX {
+            return Ok(());
+        }
+        // A time with as many digits as any.
+        self.event(DateTime::from_timestamp_micros(1).unwrap_or_default()).map(drop)
+    }
+
     /// The event's bytes, recorded at this time.
     ///
     /// # Errors

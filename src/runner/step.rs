@@ -254,6 +254,11 @@ impl Bound {
             facts.extend(call.artifacts.iter().flat_map(queue::items).map(|fact| self.stamped(call, fact)));
         }
         facts.push(self.stamped(call, NewFact::of_value(call.key.clone(), self.row.emits, self.source(), value)));
+        // The log would refuse it, and everything beside it would wait for ever.
+        if let Some(error) = facts.iter().find_map(|fact| fact.check_size().err()) {
+            let hint = "split the session into shorter ones";
+            return self.failed(call, FailureClass::TooLarge, error.to_string(), Some(hint.into()));
+        }
         Verdict::Ended(facts)
     }
 

@@ -2,12 +2,13 @@
 #![expect(clippy::disallowed_methods, reason = "reads the file it was given")]
 
 use super::{Context, Exit, Mistake, open_or_make};
-use crate::log::Error;
+use crate::log::{EmbeddedLog, Error};
+use anyhow::Context as _;
 use serde_json::json;
 use std::{
-    fs::File,
-    io::{self, BufRead, BufReader},
-    path::PathBuf,
+    fs::{self, File},
+    io::{self, BufRead, BufReader, Seek as _},
+    path::{Path, PathBuf},
 };
 
 /// Where from.
@@ -23,25 +24,47 @@ pub struct Args {
 /// Runs the command.
 pub fn run(args: &Args, context: &Context) -> anyhow::Result<Exit> {
     let name = args.file.display().to_string();
-    let lines: Box<dyn BufRead> = if name == "-" {
-        Box::new(BufReader::new(io::stdin()))
-    } else {
-        let file = File::open(&args.file).map_err(|error| {
-            Mistake::new(format!("{name}: cannot be read: {error}"), "give the file of a `log export`")
-        })?;
-        Box::new(BufReader::new(file))
-    };
+    let mut lines: Box<dyn BufRead> =
+        if name == "-" { Box::new(BufReader::new(io::stdin())) } else { Box::new(BufReader::new(open(&args.file)?)) };
+    // A damaged export must not leave an empty log behind: where there is none yet, the lines are checked first.
+    if !context.settings.data.join("log.db").exists() {
+        let mut copy = match fs::metadata(&args.file) {
+            Ok(metadata) if metadata.is_file() => open(&args.file)?,
+            // Standard input or a pipe, which can be read only once.
+            _ => spooled(&mut lines, &name)?,
+        };
+        EmbeddedLog::check_export(BufReader::new(&copy), &name).map_err(mistaken)?;
+        copy.rewind().with_context(|| format!("cannot read {name} again"))?;
+        lines = Box::new(BufReader::new(copy));
+    }
     let log = open_or_make(context)?;
-    let (known, appended) = log.import(lines, &name).map_err(|error| match error {
-        Error::Import(message) => {
-            Mistake::new(message, "import into an empty data folder, or take a whole export").into()
-        }
-        error => anyhow::Error::from(error),
-    })?;
+    let (known, appended) = log.import(lines, &name).map_err(mistaken)?;
     if context.console.json {
         context.console.document(&json!({ "appended": appended, "known": known }));
     } else {
         context.console.line(format_args!("{appended} facts appended, {known} were there already"));
     }
     Ok(Exit::Done)
+}
+
+fn open(path: &Path) -> anyhow::Result<File> {
+    let wrong = |error| Mistake::new(format!("{}: cannot be read: {error}", path.display()), "give a `log export`");
+    Ok(File::open(path).map_err(wrong)?)
+}
+
+/// What can be read only once, in a file that can be read again.
+fn spooled(lines: &mut dyn BufRead, name: &str) -> anyhow::Result<File> {
+    let mut copy = tempfile::tempfile().context("cannot make a temporary file")?;
+    io::copy(lines, &mut copy).with_context(|| format!("cannot keep a copy of {name}"))?;
+    copy.rewind().context("cannot read a temporary file")?;
+    Ok(copy)
+}
+
+fn mistaken(error: Error) -> anyhow::Error {
+    match error {
+        Error::Import(message) => {
+            Mistake::new(message, "import into an empty data folder, or take a whole export").into()
+        }
+        error => error.into(),
+    }
 }

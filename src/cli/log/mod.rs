@@ -16,6 +16,7 @@ use std::future::Future;
 /// `log` and its commands.
 #[derive(Debug, clap::Args)]
 #[command(arg_required_else_help = true)]
+#[command(after_help = "Examples:\n  flywheel log tail --follow\n  flywheel log export > log.ndjson")]
 pub struct Args {
     #[command(subcommand)]
     command: Command,
@@ -55,8 +56,19 @@ fn open(context: &Context) -> anyhow::Result<EmbeddedLog> {
 
 /// Opens the log of the data folder, or makes it.
 pub fn open_or_make(context: &Context) -> anyhow::Result<EmbeddedLog> {
-    let local = Local::open(&context.settings.data)?;
-    Ok(EmbeddedLog::open(&context.settings.data, &local)?)
+    open_with_local(context).map(|(log, _)| log)
+}
+
+/// Opens the log of the data folder and this machine's own state, or makes them.
+pub fn open_with_local(context: &Context) -> anyhow::Result<(EmbeddedLog, Local)> {
+    let data = &context.settings.data;
+    if data.exists() && !data.is_dir() {
+        let hint = "name a folder with --data, FLYWHEEL_DATA or `data` in flywheel.toml";
+        return Err(Mistake::new(format!("the data folder {} is no folder", data.display()), hint).into());
+    }
+    let local = Local::open(data)?;
+    let log = EmbeddedLog::open(data, &local)?;
+    Ok((log, local))
 }
 
 /// Waits for an answer of the log on this thread.

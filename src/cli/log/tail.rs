@@ -28,6 +28,10 @@ pub fn run(args: &Args, context: &Context) -> anyhow::Result<Exit> {
         loop {
             let records = log.read(after, READ_MAX).await?;
             records.iter().for_each(|record| print(record, context));
+            // Nobody reads any more.
+            if context.console.lost().is_some() {
+                return Ok(());
+            }
             match records.last() {
                 Some(last) => after = last.position,
                 None if args.follow => log.grown(after).await?,

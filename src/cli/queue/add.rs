@@ -1,10 +1,10 @@
 //! `flywheel queue add`: a file of its own into the publish queue.
-#![expect(clippy::disallowed_methods, reason = "reads the file it was given")]
 
 use super::{Context, Exit};
 use crate::{
     accept,
     cli::{Mistake, log, run::own_context},
+    files,
     log::{Appended, Log as _, NewFact},
     queue,
     safety::{Cleaner, Scope},
@@ -47,7 +47,7 @@ fn parse_target(text: &str) -> Result<Target, String> {
 const ADDED: Step = Step::new("queue-artifact_added");
 
 /// Most bytes of the file.
-const FILE_BYTES_MAX: u64 = 256 * 1024;
+const FILE_BYTES_MAX: usize = 256 * 1024;
 
 /// Runs the command.
 pub fn run(args: &Args, context: &Context) -> anyhow::Result<Exit> {
@@ -56,7 +56,13 @@ pub fn run(args: &Args, context: &Context) -> anyhow::Result<Exit> {
     let id = Uuid::new_v5(&NAMESPACE, artifact.path.as_bytes());
     let key = Key { step: ADDED, kind: Kind::Publication, id, run: 1 };
     let default = queue::default_targets(args.artifact_type);
-    let targets = if args.targets.is_empty() { default } else { &args.targets };
+    // Each once, in the order they were given.
+    let mut targets: Vec<Target> = vec![];
+    for target in if args.targets.is_empty() { default } else { &args.targets } {
+        if !targets.contains(target) {
+            targets.push(*target);
+        }
+    }
     let mut facts = vec![NewFact::new(key, "/flywheel/queue", &artifact)];
     facts.extend(targets.iter().map(|target| queue::item(&artifact, *target)));
     let store = log::open_or_make(context)?;
@@ -90,13 +96,15 @@ pub fn run(args: &Args, context: &Context) -> anyhow::Result<Exit> {
 fn artifact(args: &Args) -> anyhow::Result<(ArtifactGenerated, Vec<String>)> {
     let shown = args.file.display();
     let wrong = |what: String, hint: &str| Mistake::new(format!("{shown}: {what}"), hint);
-    let size = std::fs::metadata(&args.file).map(|file| file.len());
-    let size = size.map_err(|error| wrong(format!("cannot be read: {error}"), "give the path of a text file"))?;
-    if size > FILE_BYTES_MAX {
-        return Err(wrong(format!("{size} bytes, and {FILE_BYTES_MAX} is the most"), "shorten it, or split it").into());
-    }
-    let bytes = std::fs::read(&args.file)
+    let bytes = files::read_at_most(&args.file, FILE_BYTES_MAX + 1)
         .map_err(|error| wrong(format!("cannot be read: {error}"), "give the path of a text file"))?;
+    if bytes.len() > FILE_BYTES_MAX {
+        let what = format!("more than {FILE_BYTES_MAX} bytes, which is the most");
+        return Err(wrong(what, "shorten it, or split it").into());
+    }
+    if bytes.trim_ascii().is_empty() {
+        return Err(wrong("there is nothing in it".to_owned(), "give a file with a text to publish").into());
+    }
     let text = String::from_utf8(bytes).map_err(|error| {
         let at = error.utf8_error().valid_up_to();
         wrong(format!("not UTF-8 at byte {at}"), "give a text file; images are published with the page that shows them")

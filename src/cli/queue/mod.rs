@@ -7,6 +7,7 @@ use super::{Context, Exit};
 /// `queue` and its commands.
 #[derive(Debug, clap::Args)]
 #[command(arg_required_else_help = true)]
+#[command(after_help = "Examples:\n  flywheel queue add --type readme --file README.md --targets github,website")]
 pub struct Args {
     #[command(subcommand)]
     command: Command,

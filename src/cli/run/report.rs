@@ -2,7 +2,7 @@
 
 use crate::{
     cli::{Console, Exit},
-    intake::report::{Problem, Report},
+    intake::report::{Problem, Report, plain},
     output::Written,
 };
 use flywheel_events::{ArtifactGenerated, ArtifactType, Digest, Outcome, SessionId, SessionType};
@@ -125,7 +125,8 @@ impl SessionReport {
         });
     }
 
-    pub(super) fn fill(&mut self, view: &SessionView, ended_before: bool) {
+    pub(super) fn fill(&mut self, view: &SessionView, ended_before: bool, remarks: Vec<String>) {
+        self.warnings.extend(remarks);
         self.status = match view.ready().map(|ready| ready.outcome) {
             _ if ended_before => Status::Duplicate,
             Some(Outcome::Ready) => Status::Ready,
@@ -155,7 +156,7 @@ impl SessionReport {
         self.failures.push(Failure {
             step: format!("write-{}", artifact.artifact_type.as_str()),
             error: format!("{error:#}"),
-            hint: Some("it is in the log: make room or change --out, then run the same file again".into()),
+            hint: Some("it is in the log: make room, or give another --out, then run the same file again".into()),
         });
     }
 
@@ -194,7 +195,8 @@ pub(super) fn print(reports: &[SessionReport], console: Console) {
         if let Some(rejected) = &report.rendered {
             console.note(rejected.render(console.interactive));
         }
-        let id = report.session_id.as_deref().unwrap_or("-");
+        // A refused file may claim any text as its id.
+        let id = plain(report.session_id.as_deref().unwrap_or("-"));
         console.line(format_args!("{:<10} {id}  {}", report.status.word(), report.file.display()));
         for artifact in &report.artifacts {
             console.line(format_args!("  {:<14} {}", artifact.artifact_type.as_str(), artifact.path.display()));

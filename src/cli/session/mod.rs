@@ -11,10 +11,14 @@ mod validate;
 mod when;
 
 use super::{Context, Exit};
+pub use validate::unreadable;
 
 /// `session` and its commands.
 #[derive(Debug, clap::Args)]
 #[command(arg_required_else_help = true)]
+#[command(
+    after_help = "Examples:\n  flywheel session new --agent Agent-7 --repo . --since 2h\n  flywheel session start --agent Agent-7 --repo .\n  flywheel session validate sessions/*.json"
+)]
 pub struct Args {
     #[command(subcommand)]
     command: Command,

@@ -76,7 +76,7 @@ fn judge(file: &str, pipeline: Option<SessionType>) -> Result<Accepted, Box<Repo
 }
 
 /// The report of a file that does not open.
-fn unreadable(file: &str, error: &io::Error) -> Report {
+pub fn unreadable(file: &str, error: &io::Error) -> Report {
     let (code, hint) = match error.kind() {
         ErrorKind::NotFound => ("not_found", "check the path, or make the file with `flywheel session new`"),
         ErrorKind::IsADirectory => ("unreadable", "name the files in the folder, like `folder/*.json`"),

@@ -64,6 +64,20 @@ impl EmbeddedLog {
         })
     }
 
+    /// Checks an export as [`import`](Self::import) would into an empty log, without a log.
+    ///
+    /// # Errors
+    /// [`Error::Import`] that names the line.
+    pub fn check_export(mut lines: impl BufRead, name: &str) -> Result<(), Error> {
+        let (mut number, mut previous, mut text) = (0_u64, Digest::GENESIS, String::new());
+        while next_line(&mut lines, &mut text, name, number)? {
+            let (line, _) = check(&text, number, previous).map_err(|what| at(name, number, &what))?;
+            previous = line.chain;
+            number += 1;
+        }
+        Ok(())
+    }
+
     /// Appends the facts of an export at their positions: all of them, or none. What the log has already must be the same.
     ///
     /// Returns how many lines were there already, and how many were appended.
@@ -78,17 +92,8 @@ impl EmbeddedLog {
         let mut end = End::of(&transaction)?;
         let (before, mut number, mut previous) = (end.position, 0_u64, Digest::GENESIS);
         let mut text = String::new();
-        loop {
-            text.clear();
-            let at = |what: String| Error::Import(format!("{name}:{}: {what}; nothing was imported", number + 1));
-            let read = (&mut lines).take(LINE_BYTES_MAX + 1).read_line(&mut text);
-            let read = read.map_err(|error| at(format!("cannot be read: {error}")))?;
-            if read == 0 {
-                break;
-            }
-            if read as u64 > LINE_BYTES_MAX {
-                return Err(at(format!("longer than {LINE_BYTES_MAX} bytes")));
-            }
+        while next_line(&mut lines, &mut text, name, number)? {
+            let at = |what: String| at(name, number, &what);
             let (line, fact) = check(&text, number, previous).map_err(at)?;
             if line.position <= before {
                 let stored: Option<[u8; 32]> = transaction
@@ -111,6 +116,22 @@ impl EmbeddedLog {
         transaction.commit()?;
         Ok((number.min(before), end.position - before))
     }
+}
+
+/// What is wrong with the line behind so many others.
+fn at(name: &str, before: u64, what: &str) -> Error {
+    Error::Import(format!("{name}:{}: {what}; nothing was imported", before + 1))
+}
+
+/// Reads the next line; false at the end.
+fn next_line(lines: &mut impl BufRead, text: &mut String, name: &str, before: u64) -> Result<bool, Error> {
+    text.clear();
+    let read = lines.take(LINE_BYTES_MAX + 1).read_line(text);
+    let read = read.map_err(|error| at(name, before, &format!("cannot be read: {error}")))?;
+    if read as u64 > LINE_BYTES_MAX {
+        return Err(at(name, before, &format!("longer than {LINE_BYTES_MAX} bytes")));
+    }
+    Ok(read > 0)
 }
 
 /// What an event says of its own row.
