@@ -59,6 +59,7 @@ impl Local {
     /// When the file cannot be opened or is not ours.
     pub fn open(data: &Path) -> anyhow::Result<Self> {
         let connection = sqlite::open(&data.join("local.db"), &sqlite::Kind::LOCAL)?;
+        keep_out_of_git(data).with_context(|| format!("cannot write in {}", data.display()))?;
         let inner =
             Inner { connection: Mutex::new(connection), workers: data.join("workers"), worker: OnceLock::new() };
         Ok(Self { inner: Arc::new(inner) })

@@ -56,7 +56,7 @@ fn every_example_is_ready_and_shows_what_it_is_for() {
                 "| Average loss | -$28.00 |",
                 "| Largest drawdown | $70.00 (0.28 % of the peak) |",
                 "| 4 | GLBX | short | 60 | 120.80 | 119.85 | 2026-11-18 11:26 | 1 h 13 min | $57.00 | $3.00 | +$54.00 | 1.50 |",
-                "1 of 5 trades with a stop",
+                "1 of 5 trades that had one",
                 "| Total profit or loss | 73.50 |",
             ],
         ),
