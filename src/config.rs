@@ -7,7 +7,7 @@ use confique::Config as _;
 use serde::Serialize;
 use std::path::{Path, PathBuf};
 
-/// The settings in force.
+/// Every setting with its default. The environment overrides this file, and the command line both.
 #[derive(Debug, Clone, Serialize, confique::Config)]
 pub struct Settings {
     /// The folder that holds the log and what is rebuilt from it.

@@ -95,6 +95,12 @@ pub fn run(args: Args, context: &Context) -> anyhow::Result<Exit> {
 
 async fn run_all(args: Args, context: &Context) -> anyhow::Result<Exit> {
     let settings = &context.settings;
+    // A folder with no template in it replaces none; one that is not there is a slip of the pen.
+    if let Some(folder) = args.templates.as_deref().or(settings.templates.as_deref()).filter(|folder| !folder.is_dir())
+    {
+        let hint = "give an existing folder with --templates, FLYWHEEL_TEMPLATES or `templates` in flywheel.toml";
+        return Err(Mistake::new(format!("there is no template folder {}", folder.display()), hint).into());
+    }
     let templates = Templates::load(args.templates.as_deref().or(settings.templates.as_deref()))
         .map_err(|error| Mistake::new(format!("{error:#}"), "correct the template folder, or leave it out"))?;
     let out = args.out.clone().or_else(|| settings.out.clone()).unwrap_or_else(|| settings.data.join("artifacts"));

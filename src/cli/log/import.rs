@@ -48,8 +48,13 @@ pub fn run(args: &Args, context: &Context) -> anyhow::Result<Exit> {
 }
 
 fn open(path: &Path) -> anyhow::Result<File> {
-    let wrong = |error| Mistake::new(format!("{}: cannot be read: {error}", path.display()), "give a `log export`");
-    Ok(File::open(path).map_err(wrong)?)
+    let wrong = |why: String| {
+        Mistake::new(format!("{}: cannot be read: {why}", path.display()), "give the file of a `flywheel log export`")
+    };
+    if path.is_dir() {
+        return Err(wrong("it is a directory".into()).into());
+    }
+    Ok(File::open(path).map_err(|error| wrong(error.to_string()))?)
 }
 
 /// What can be read only once, in a file that can be read again.
