@@ -3,7 +3,7 @@
 
 mod report;
 
-use super::{Context, Exit, Mistake};
+use super::{Context, Exit, Mistake, check_utf8};
 use crate::{
     accept, drive, files,
     intake::{
@@ -105,6 +105,7 @@ async fn run_all(args: Args, context: &Context) -> anyhow::Result<Exit> {
         .map_err(|error| Mistake::new(format!("{error:#}"), "correct the template folder, or leave it out"))?;
     let out = args.out.clone().or_else(|| settings.out.clone()).unwrap_or_else(|| settings.data.join("artifacts"));
     let out = std::path::absolute(out)?;
+    check_utf8(&out, "the folder for artifacts")?;
     let (files, roots) = args.files_and_roots();
     if files.is_empty() {
         let message = "no session file is given, only folders for --repo-root";
@@ -217,7 +218,7 @@ async fn drive_all(
     }
     let Some(first) = open.values().min() else { return Ok(()) };
     let after = head.min(first - 1);
-    let progress = context.console.progress(open.len() as u64, "sessions");
+    let progress = context.console.progress(Some(open.len() as u64), "sessions");
     drive::drive(log, &tools, open.into_keys().collect(), after, |_| progress.inc(1)).await?;
     progress.finish_and_clear();
     Ok(())
