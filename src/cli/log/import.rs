@@ -26,6 +26,7 @@ pub fn run(args: &Args, context: &Context) -> anyhow::Result<Exit> {
     let name = args.file.display().to_string();
     let mut lines: Box<dyn BufRead> =
         if name == "-" { Box::new(BufReader::new(io::stdin())) } else { Box::new(BufReader::new(open(&args.file)?)) };
+    let progress = context.console.progress(None, "importing");
     // A damaged export must not leave an empty log behind: where there is none yet, the lines are checked first.
     if !context.settings.data.join("log.db").exists() {
         let mut copy = match fs::metadata(&args.file) {
@@ -38,7 +39,8 @@ pub fn run(args: &Args, context: &Context) -> anyhow::Result<Exit> {
         lines = Box::new(BufReader::new(copy));
     }
     let log = open_or_make(context)?;
-    let (known, appended) = log.import(lines, &name).map_err(mistaken)?;
+    let (known, appended) = log.import(progress.wrap_read(lines), &name).map_err(mistaken)?;
+    progress.finish_and_clear();
     if context.console.json {
         context.console.document(&json!({ "appended": appended, "known": known }));
     } else {
