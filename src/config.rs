@@ -2,6 +2,7 @@
 //!
 //! Every key stands once, here, with its documentation; the program's own documentation of them is made from it.
 #![expect(clippy::disallowed_methods, reason = "settings are read where the program starts")]
+#![allow(clippy::ptr_arg, reason = "the closures that confique makes of `validate` take what the field is")]
 
 use confique::Config as _;
 use serde::Serialize;

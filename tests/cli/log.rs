@@ -99,6 +99,44 @@ fn facts_are_shown_by_position_key_and_session() {
 }
 
 #[test]
+fn a_follower_sees_what_comes_and_leaves_with_its_reader() {
+    use std::io::{BufRead as _, BufReader};
+    let (place, log) = place_with_log();
+    let mut child =
+        place.command(&["log", "tail", "-n", "1", "-f", "--json"]).stdout(Stdio::piped()).spawn().expect("it starts");
+    let mut lines = BufReader::new(child.stdout.take().expect("piped")).lines();
+    let mut next = || lines.next().expect("a line").expect("reads");
+    assert_eq!(next(), log.lines().last().expect("a line"));
+    place.put("l.json", crate::LIFE);
+    assert_eq!(place.run(&["run", "l.json"]).code, 0);
+    let all = place.log();
+    all.lines().skip(log.lines().count()).for_each(|line| assert_eq!(next(), line));
+    // Nobody reads any more, and it notices with the next fact.
+    drop(lines);
+    assert_eq!(place.run(&["queue", "add", "--type", "readme", "--file", "t.json"]).code, 0);
+    for _ in 0..500 {
+        if let Some(status) = child.try_wait().expect("asks") {
+            return assert_eq!(status.code(), Some(0));
+        }
+        std::thread::sleep(std::time::Duration::from_millis(20));
+    }
+    child.kill().expect("kills");
+    panic!("it goes on without a reader");
+}
+
+#[test]
+fn a_damaged_log_is_named_and_left_as_it_is() {
+    let (place, _) = place_with_log();
+    let mut bytes = std::fs::read(place.path(".flywheel/log.db")).expect("reads");
+    bytes[8192..].fill(b'A');
+    place.put(".flywheel/log.db", &bytes);
+    for arguments in [&["log", "export"][..], &["run", "t.json"], &["log", "tail"]] {
+        place.run(arguments).failed_with(1, &["damaged", "restore it"]);
+    }
+    assert!(std::fs::read(place.path(".flywheel/log.db")).expect("reads") == bytes);
+}
+
+#[test]
 fn a_reader_that_went_away_is_no_error_and_a_full_disk_is() {
     let (place, log) = place_with_log();
     for arguments in [

@@ -168,6 +168,30 @@ fn refused_files_leave_no_trace() {
     assert_eq!(place.run(&["run", "life.json", "--pipeline", "life-aria"]).code, 0);
 }
 
+#[cfg(target_os = "linux")]
+#[test]
+fn names_that_are_not_utf_8_are_shown_or_refused() {
+    use std::{ffi::OsStr, os::unix::ffi::OsStrExt as _};
+    let place = Place::with_trade();
+    let odd = OsStr::from_bytes(b"o\xffdd.json");
+    fs::copy(place.path("t.json"), place.path("").join(odd)).expect("copies");
+    let output = place.command(&["run", "--json"]).arg(odd).output().expect("it starts");
+    let report: Value = serde_json::from_slice(&output.stdout).expect("JSON");
+    assert_eq!((report["sessions"][0]["status"].as_str(), output.status.code()), (Some("ready"), Some(0)));
+    assert_eq!(report["sessions"][0]["file"], "o\u{fffd}dd.json");
+    for arguments in [
+        &["run", "t.json", "--out"][..],
+        &["run", "t.json", "--data"],
+        &["config", "show", "--json", "--data"],
+        &["session", "new", "--agent", "Agent-7", "--json", "--out"],
+    ] {
+        let output = place.command(arguments).arg(OsStr::from_bytes(b"f\xff")).output().expect("it starts");
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(2), "{arguments:?}: {said}");
+        assert!(said.contains("is not UTF-8") && said.contains("hint: "), "{arguments:?}: {said}");
+    }
+}
+
 #[test]
 fn a_broken_template_makes_a_session_partial_and_no_template_at_all_makes_it_fail() {
     let place = Place::new();
