@@ -29,7 +29,7 @@ pub const TRADE_ID: &str = "b2c3d4e5-f6a7-8901-bcde-f23456789012";
 
 /// A folder in which the program runs.
 #[derive(Debug)]
-pub struct Place {
+pub(crate) struct Place {
     folder: tempfile::TempDir,
 }
 

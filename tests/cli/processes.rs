@@ -28,17 +28,13 @@ fn a_session_whose_process_was_killed_is_finished_by_the_next_run() {
     let whole = Place::with_trade();
     assert_eq!(whole.run(&["run", "t.json"]).code, 0);
     let expect = keys(&whole.log());
-    let mut unfinished = 0;
+    // From before there is a log, through every step between append and ready, to the files.
     for round in 0..20_u64 {
         let place = Place::with_trade();
         let mut child = place.command(&["run", "t.json"]).stdout(Stdio::null()).spawn().expect("it starts");
         std::thread::sleep(Duration::from_millis(round * 12));
         child.kill().expect("kills");
         child.wait().expect("ends");
-        if place.path(".flywheel/log.db").exists() {
-            let before = place.run(&["log", "export"]);
-            unfinished += usize::from(before.out.contains("session-completed/") && !before.out.contains("-ready/"));
-        }
         let (session, code) = place.session(&["t.json"]);
         assert_eq!(code, 0, "round {round}: {session}");
         assert_eq!(session["artifacts"].as_array().map(Vec::len), Some(3), "round {round}");
@@ -46,7 +42,6 @@ fn a_session_whose_process_was_killed_is_finished_by_the_next_run() {
         let file: Value = serde_json::from_str(&place.read("t.json")).expect("JSON");
         assert_eq!(file["pipeline_status"]["trade_artifact"], "complete", "round {round}");
     }
-    println!("{unfinished} of 20 were killed between append and ready");
 }
 
 #[test]
@@ -83,7 +78,7 @@ fn processes_beside_each_other_share_a_data_folder() {
     let place = Place::new();
     let file = |n: usize| {
         let name = format!("s{n}.json");
-        place.put(&name, with_id(if n % 2 == 0 { TRADE } else { LIFE }, &id(n)));
+        place.put(&name, with_id(if n.is_multiple_of(2) { TRADE } else { LIFE }, &id(n)));
         name
     };
     let calls: Vec<Vec<String>> = (0..4).map(|process| (0..3).map(|n| file(process * 3 + n)).collect()).collect();

@@ -31,11 +31,21 @@ fn check_shape(session: &Value) {
 }
 
 fn steps(session: &Value) -> Vec<&str> {
-    session["failures"].as_array().expect("a list").iter().map(|failure| failure["step"].as_str().unwrap()).collect()
+    session["failures"]
+        .as_array()
+        .expect("a list")
+        .iter()
+        .map(|failure| failure["step"].as_str().expect("a step"))
+        .collect()
 }
 
 fn types(session: &Value) -> Vec<&str> {
-    session["artifacts"].as_array().expect("a list").iter().map(|artifact| artifact["type"].as_str().unwrap()).collect()
+    session["artifacts"]
+        .as_array()
+        .expect("a list")
+        .iter()
+        .map(|artifact| artifact["type"].as_str().expect("a type"))
+        .collect()
 }
 
 #[test]

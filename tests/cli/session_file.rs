@@ -36,9 +36,9 @@ fn nothing_but_the_two_members_changes() {
         let end = |text: &str| text[text.rfind('}').expect("an object")..].to_owned();
         assert_eq!(end(&after), end(&text), "{what}");
         let document: Value = serde_json::from_str(after.trim_start_matches('\u{feff}')).expect(what);
-        let expect: Value = serde_json::from_str(&format!(
-            r#"{{"build_artifact":"not_applicable","trade_artifact":"complete","life_aria_artifact":"not_applicable"}}"#
-        ))
+        let expect: Value = serde_json::from_str(
+            r#"{"build_artifact":"not_applicable","trade_artifact":"complete","life_aria_artifact":"not_applicable"}"#,
+        )
         .expect("JSON");
         assert_eq!(document["pipeline_status"], expect, "{what}");
         let path = place.path(&format!("out/{TRADE_ID}/trade_journal.md"));
