@@ -2,13 +2,13 @@
 //!
 //! Every key stands once, here, with its documentation; the program's own documentation of them is made from it.
 #![expect(clippy::disallowed_methods, reason = "settings are read where the program starts")]
-#![allow(clippy::ptr_arg, reason = "confique's derive makes closures of `&PathBuf`")]
+#![allow(clippy::ptr_arg, reason = "the closures that confique makes of `validate` take what the field is")]
 
 use confique::Config as _;
 use serde::Serialize;
 use std::path::{Path, PathBuf};
 
-/// The settings of Flywheel. Every key can be left out.
+/// Every setting with its default. The environment overrides this file, and the command line both.
 #[derive(Debug, Clone, Serialize, confique::Config)]
 pub struct Settings {
     /// The folder that holds the log and what is rebuilt from it.

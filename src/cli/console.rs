@@ -6,6 +6,7 @@ use serde::Serialize;
 use std::{
     io::{self, IsTerminal as _, Write as _},
     sync::OnceLock,
+    time::Duration,
 };
 
 /// The first write to stdout that failed.
@@ -66,15 +67,25 @@ impl Console {
         let _ = writeln!(io::stderr().lock(), "{text}");
     }
 
-    /// A progress bar for work that may be long: on a terminal only, and only once it has taken a second.
-    pub fn progress(&self, total: u64, what: &'static str) -> ProgressBar {
-        if !self.interactive || total < 2 {
+    /// Progress of work that may be long: on a terminal only, and only once it has taken a second. A bar where the
+    /// total is known and more than one, else a spinner. Whoever asks for it ends it with `finish_and_clear`.
+    pub fn progress(&self, total: Option<u64>, what: &'static str) -> ProgressBar {
+        if !self.interactive {
             return ProgressBar::hidden();
         }
-        let style = ProgressStyle::with_template("{bar:40} {pos}/{len} {msg} {eta}").expect("the template is right");
-        let bar = ProgressBar::with_draw_target(Some(total), ProgressDrawTarget::stderr_with_hz(1));
-        bar.set_style(style);
+        let total = total.filter(|total| *total > 1);
+        let template = if total.is_some() { "{bar:40} {pos}/{len} {msg} {eta}" } else { "{spinner} {msg} {elapsed}" };
+        let bar = ProgressBar::with_draw_target(total, ProgressDrawTarget::hidden());
+        bar.set_style(ProgressStyle::with_template(template).expect("the template is right"));
         bar.set_message(what);
+        let shown = bar.clone();
+        std::thread::spawn(move || {
+            std::thread::sleep(Duration::from_secs(1));
+            if !shown.is_finished() {
+                shown.set_draw_target(ProgressDrawTarget::stderr());
+                shown.enable_steady_tick(Duration::from_millis(250));
+            }
+        });
         bar
     }
 

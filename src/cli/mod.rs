@@ -19,7 +19,10 @@ pub use console::Console;
 
 use crate::config::Settings;
 use clap::{Parser, Subcommand};
-use std::{path::PathBuf, process::ExitCode};
+use std::{
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
 
 /// Turns every finished work session of a swarm of agents into public artifacts.
 #[derive(Debug, Parser)]
@@ -109,6 +112,20 @@ impl Mistake {
     }
 }
 
+/// Makes sure that results and session files, which are JSON, can name a path that is written to.
+///
+/// # Errors
+/// When it is not UTF-8.
+pub fn check_utf8(path: &Path, what: &str) -> Result<(), Mistake> {
+    match path.to_str() {
+        Some(_) => Ok(()),
+        None => Err(Mistake::new(
+            format!("{what} {} is not UTF-8, so no JSON can name it", path.display()),
+            "rename it, or give another",
+        )),
+    }
+}
+
 /// What every command is given.
 #[derive(Debug)]
 pub struct Context {
@@ -145,6 +162,7 @@ fn start(cli: Cli, console: Console) -> anyhow::Result<Exit> {
     if let Some(data) = cli.data {
         settings.data = data;
     }
+    check_utf8(&settings.data, "the data folder")?;
     let context = &Context { settings, console };
     match cli.command {
         Command::Run(args) => run::run(args, context),

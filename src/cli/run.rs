@@ -3,7 +3,7 @@
 
 mod report;
 
-use super::{Context, Exit, Mistake};
+use super::{Context, Exit, Mistake, check_utf8};
 use crate::{
     accept, drive, files,
     intake::{
@@ -95,10 +95,17 @@ pub fn run(args: Args, context: &Context) -> anyhow::Result<Exit> {
 
 async fn run_all(args: Args, context: &Context) -> anyhow::Result<Exit> {
     let settings = &context.settings;
+    // A folder with no template in it replaces none; one that is not there is a slip of the pen.
+    if let Some(folder) = args.templates.as_deref().or(settings.templates.as_deref()).filter(|folder| !folder.is_dir())
+    {
+        let hint = "give an existing folder with --templates, FLYWHEEL_TEMPLATES or `templates` in flywheel.toml";
+        return Err(Mistake::new(format!("there is no template folder {}", folder.display()), hint).into());
+    }
     let templates = Templates::load(args.templates.as_deref().or(settings.templates.as_deref()))
         .map_err(|error| Mistake::new(format!("{error:#}"), "correct the template folder, or leave it out"))?;
     let out = args.out.clone().or_else(|| settings.out.clone()).unwrap_or_else(|| settings.data.join("artifacts"));
     let out = std::path::absolute(out)?;
+    check_utf8(&out, "the folder for artifacts")?;
     let (files, roots) = args.files_and_roots();
     if files.is_empty() {
         let message = "no session file is given, only folders for --repo-root";
@@ -213,7 +220,7 @@ async fn drive_all(
     if open.is_empty() {
         return Ok(());
     }
-    let progress = context.console.progress(open.len() as u64, "sessions");
+    let progress = context.console.progress(Some(open.len() as u64), "sessions");
     drive::drive(log, &tools, open, first - 1, |_| progress.inc(1)).await?;
     progress.finish_and_clear();
     Ok(())

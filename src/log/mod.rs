@@ -55,7 +55,9 @@ pub enum Error {
     #[error("{0}")]
     Import(String),
     /// The storage failed.
-    #[error("the log cannot be used: {0}")]
+    #[error(
+        "the log cannot be used: {0}; is the disk full, or the data folder's log.db damaged? then restore it from a copy or an export"
+    )]
     Storage(Arc<rusqlite::Error>),
     /// A file could not be used.
     #[error("{0}")]

@@ -19,11 +19,13 @@ pub fn run(args: &Args, context: &Context) -> anyhow::Result<Exit> {
     let log = open(context)?;
     let mut out = BufWriter::new(io::stdout().lock());
     let mut broken = false;
+    let progress = context.console.progress(None, "exporting");
     let result = log.export(args.after, |line| {
         let written = writeln!(out, "{line}");
         broken = written.as_ref().is_err_and(|error| error.kind() == io::ErrorKind::BrokenPipe);
         written
     });
+    progress.finish_and_clear();
     // A reader that has seen enough is no fault.
     if !broken {
         result?;

@@ -26,6 +26,7 @@ pub fn run(args: &Args, context: &Context) -> anyhow::Result<Exit> {
     let name = args.file.display().to_string();
     let mut lines: Box<dyn BufRead> =
         if name == "-" { Box::new(BufReader::new(io::stdin())) } else { Box::new(BufReader::new(open(&args.file)?)) };
+    let progress = context.console.progress(None, "importing");
     // A damaged export must not leave an empty log behind: where there is none yet, the lines are checked first.
     if !context.settings.data.join("log.db").exists() {
         let mut copy = match fs::metadata(&args.file) {
@@ -38,7 +39,8 @@ pub fn run(args: &Args, context: &Context) -> anyhow::Result<Exit> {
         lines = Box::new(BufReader::new(copy));
     }
     let log = open_or_make(context)?;
-    let (known, appended) = log.import(lines, &name).map_err(mistaken)?;
+    let (known, appended) = log.import(progress.wrap_read(lines), &name).map_err(mistaken)?;
+    progress.finish_and_clear();
     if context.console.json {
         context.console.document(&json!({ "appended": appended, "known": known }));
     } else {
@@ -48,8 +50,13 @@ pub fn run(args: &Args, context: &Context) -> anyhow::Result<Exit> {
 }
 
 fn open(path: &Path) -> anyhow::Result<File> {
-    let wrong = |error| Mistake::new(format!("{}: cannot be read: {error}", path.display()), "give a `log export`");
-    Ok(File::open(path).map_err(wrong)?)
+    let wrong = |why: String| {
+        Mistake::new(format!("{}: cannot be read: {why}", path.display()), "give the file of a `flywheel log export`")
+    };
+    if path.is_dir() {
+        return Err(wrong("it is a directory".into()).into());
+    }
+    Ok(File::open(path).map_err(|error| wrong(error.to_string()))?)
 }
 
 /// What can be read only once, in a file that can be read again.

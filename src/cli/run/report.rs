@@ -63,7 +63,8 @@ struct Failure {
 /// How one file came out.
 #[derive(Debug, Serialize)]
 pub(super) struct SessionReport {
-    file: PathBuf,
+    /// As it was given; a name that is not UTF-8 as well as JSON can show it.
+    file: String,
     session_id: Option<String>,
     session_type: Option<SessionType>,
     pub(super) status: Status,
@@ -86,7 +87,7 @@ struct Skip {
 impl SessionReport {
     pub(super) fn of(file: &Path, id: SessionId, session_type: SessionType, warnings: Vec<String>) -> Self {
         Self {
-            file: file.to_owned(),
+            file: file.to_string_lossy().into_owned(),
             session_id: Some(id.to_string()),
             session_type: Some(session_type),
             status: Status::Ready,
@@ -101,7 +102,7 @@ impl SessionReport {
 
     pub(super) fn rejected(file: &Path, claimed_id: Option<String>, report: &Report) -> Self {
         Self {
-            file: file.to_owned(),
+            file: file.to_string_lossy().into_owned(),
             session_id: claimed_id,
             session_type: None,
             status: Status::Rejected,
@@ -192,27 +193,31 @@ pub(super) fn print(reports: &[SessionReport], console: Console) {
         return;
     }
     for report in reports {
-        if let Some(rejected) = &report.rendered {
-            console.note(rejected.render(console.interactive));
-        }
-        // A refused file may claim any text as its id.
-        let id = plain(report.session_id.as_deref().unwrap_or("-"));
-        console.line(format_args!("{:<10} {id}  {}", report.status.word(), report.file.display()));
-        for artifact in &report.artifacts {
-            console.line(format_args!("  {:<14} {}", artifact.artifact_type.as_str(), artifact.path.display()));
-        }
-        for skip in &report.skipped {
-            console.line(format_args!("  {:<14} nothing to do: {}", short(&skip.step), skip.reason));
-        }
-        for warning in &report.warnings {
-            console.note(format_args!("warning: {}: {warning}", report.file.display()));
-        }
-        if report.rendered.is_none() {
-            for failure in &report.failures {
-                console.note(format_args!("failed: {}: {}", failure.step, failure.error));
-                if let Some(hint) = &failure.hint {
-                    console.note(format_args!("  hint: {hint}"));
-                }
+        print_one(report, console);
+    }
+}
+
+/// Names, ids and what a session says are not ours: they reach a terminal without its control codes.
+fn print_one(report: &SessionReport, console: Console) {
+    if let Some(rejected) = &report.rendered {
+        console.note(rejected.render(console.interactive));
+    }
+    let (file, id) = (plain(&report.file), plain(report.session_id.as_deref().unwrap_or("-")));
+    console.line(format_args!("{:<10} {id}  {file}", report.status.word()));
+    for artifact in &report.artifacts {
+        console.line(format_args!("  {:<14} {}", artifact.artifact_type.as_str(), artifact.path.display()));
+    }
+    for skip in &report.skipped {
+        console.line(format_args!("  {:<14} nothing to do: {}", short(&skip.step), plain(&skip.reason)));
+    }
+    for warning in &report.warnings {
+        console.note(format_args!("warning: {file}: {}", plain(warning)));
+    }
+    if report.rendered.is_none() {
+        for failure in &report.failures {
+            console.note(format_args!("failed: {file}: {}: {}", failure.step, plain(&failure.error)));
+            if let Some(hint) = &failure.hint {
+                console.note(format_args!("  hint: {}", plain(hint)));
             }
         }
     }

@@ -4,7 +4,7 @@
 #![expect(clippy::disallowed_methods, reason = "the edge: clock, random ids and the current folder")]
 
 use super::{
-    super::{Console, Context, Exit, Mistake},
+    super::{Console, Context, Exit, Mistake, check_utf8},
     repository::{self, Figures},
 };
 use crate::{files, intake};
@@ -139,6 +139,7 @@ fn target(output: &Output, id: SessionId, kind: SessionType) -> anyhow::Result<O
         None => default,
     };
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    check_utf8(&path, "the session file")?;
     let names_a_folder = path.to_string_lossy().ends_with(['/', std::path::MAIN_SEPARATOR]);
     if names_a_folder || !folder.is_dir() {
         let folder = if names_a_folder { &path } else { folder };

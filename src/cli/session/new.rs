@@ -66,5 +66,8 @@ pub fn run(args: Args, context: &Context) -> anyhow::Result<Exit> {
         conversations: Vec::new(),
         contents: args.contents,
     };
-    draft::write(draft, &args.output, context)
+    let progress = context.console.progress(None, "reading the repository");
+    let exit = draft::write(draft, &args.output, context);
+    progress.finish_and_clear();
+    exit
 }

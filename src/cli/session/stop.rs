@@ -50,7 +50,10 @@ pub fn run(args: Args, context: &Context) -> anyhow::Result<Exit> {
         conversations: state.conversations,
         contents,
     };
-    let exit = draft::write(draft, &args.output, context)?;
+    let progress = context.console.progress(None, "reading the repository");
+    let exit = draft::write(draft, &args.output, context);
+    progress.finish_and_clear();
+    let exit = exit?;
     if exit == Exit::Done {
         slot.remove()?;
     }
