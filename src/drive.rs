@@ -6,7 +6,7 @@ use crate::{
     stages::{Pipeline, pipeline, pipelines},
 };
 use flywheel_events::{Fact as _, Key, RepoScanned, SessionId, SessionType, Step};
-use flywheel_projections::{Recorded, SessionView};
+use flywheel_projections::{RawFact, SessionView};
 use serde_json::value::RawValue;
 use std::{
     collections::{HashMap, HashSet},
@@ -131,6 +131,6 @@ fn apply(view: &mut SessionView, record: &Record) -> Result<(), Error> {
     let foreign = |error: String| Error::Foreign(error);
     let (event_type, data): (String, Box<RawValue>) =
         record.data().map_err(|error| foreign(format!("the fact {} does not read: {error}", record.key)))?;
-    let fact = Recorded { position: record.position, key: &record.key, event_type: &event_type, data: &data };
+    let fact = RawFact { key: &record.key, event_type: &event_type, data: &data };
     view.apply(&fact).map_err(|error| foreign(error.to_string()))
 }

@@ -46,6 +46,21 @@ pub fn write_new(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
     sync_folder(folder(path)).with_context(|| format!("cannot make {} durable", path.display()))
 }
 
+/// Makes what is in a file durable, and the file's name in its folder.
+///
+/// # Errors
+/// When the disk says no.
+pub fn sync(path: &Path) -> anyhow::Result<()> {
+    let failed = || format!("cannot make {} durable", path.display());
+    fs::File::open(path).and_then(|file| file.sync_all()).with_context(failed)?;
+    sync_folder(folder(path)).with_context(failed)
+}
+
+/// Makes an empty file that must not exist yet, and says whether it was made.
+pub fn take(path: &Path) -> bool {
+    fs::File::create_new(path).is_ok()
+}
+
 /// The content, durable under a temporary name beside the target, with the permissions it is to have.
 fn prepared(path: &Path, target: &Path, bytes: &[u8]) -> anyhow::Result<tempfile::NamedTempFile> {
     let folder = folder(target);

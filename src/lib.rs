@@ -27,5 +27,6 @@ pub mod stages;
 pub mod story;
 pub mod templates;
 pub mod trading;
+pub mod views;
 pub mod wording;
 pub mod world;

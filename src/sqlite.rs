@@ -133,7 +133,7 @@ fn is_empty(connection: &Connection) -> rusqlite::Result<bool> {
 }
 
 /// Two processes that switch a new file to WAL at once get `SQLITE_BUSY` without the busy handler being asked.
-fn enter_wal(connection: &Connection) -> rusqlite::Result<()> {
+pub fn enter_wal(connection: &Connection) -> rusqlite::Result<()> {
     let mut tries = 0;
     loop {
         match connection.pragma_update_and_check(None, "journal_mode", "WAL", |row| row.get::<_, String>(0)) {

@@ -1,8 +1,19 @@
 //! One session: how its steps ended and what they made. What `flywheel run` reports.
 
-use crate::{Error, Recorded};
-use flywheel_events::{ArtifactGenerated, Fact as _, Kind, SessionReady, Step, StepFailed, StepSkipped};
+use flywheel_events::{ArtifactGenerated, Fact as _, Key, Kind, SessionReady, Step, StepFailed, StepSkipped};
+use serde_json::value::RawValue;
 use std::collections::BTreeMap;
+
+/// One fact of a session, with all of its data.
+#[derive(Debug, Clone, Copy)]
+pub struct RawFact<'a> {
+    /// Its key.
+    pub key: &'a Key,
+    /// Its event type.
+    pub event_type: &'a str,
+    /// Its data, byte for byte.
+    pub data: &'a RawValue,
+}
 
 /// What the facts of one session come to, the newest run of each step.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -24,17 +35,17 @@ impl SessionView {
     ///
     /// # Errors
     /// When the fact does not read.
-    pub fn apply(&mut self, fact: &Recorded<'_>) -> Result<(), Error> {
+    pub fn apply(&mut self, fact: &RawFact<'_>) -> Result<(), serde_json::Error> {
         let key = fact.key;
         if key.kind != Kind::Session || self.steps.get(&key.step).is_some_and(|(run, _)| *run >= key.run) {
             return Ok(());
         }
         let state = match fact.event_type {
-            ArtifactGenerated::TYPE => State::Made(Box::new(fact.decode()?)),
-            StepFailed::TYPE => State::Failed(fact.decode()?),
-            StepSkipped::TYPE => State::Skipped(fact.decode()?),
+            ArtifactGenerated::TYPE => State::Made(Box::new(serde_json::from_str(fact.data.get())?)),
+            StepFailed::TYPE => State::Failed(serde_json::from_str(fact.data.get())?),
+            StepSkipped::TYPE => State::Skipped(serde_json::from_str(fact.data.get())?),
             SessionReady::TYPE => {
-                self.ready = Some((key.run, fact.decode()?));
+                self.ready = Some((key.run, serde_json::from_str(fact.data.get())?));
                 State::Other
             }
             _ => State::Other,
@@ -82,15 +93,15 @@ impl SessionView {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use flywheel_events::{Digest, Key};
+    use flywheel_events::Digest;
     use serde::Serialize;
 
     fn fold(facts: &[(&str, &str, String)]) -> SessionView {
         let mut view = SessionView::default();
-        for (i, (key, event_type, data)) in facts.iter().enumerate() {
+        for (key, event_type, data) in facts {
             let key: Key = key.parse().expect("a key");
             let data = serde_json::from_str(data).expect("JSON");
-            view.apply(&Recorded { position: i as u64 + 1, key: &key, event_type, data }).expect("folds");
+            view.apply(&RawFact { key: &key, event_type, data }).expect("folds");
         }
         view
     }

@@ -10,6 +10,7 @@ mod console;
 mod log;
 mod man;
 mod queue;
+mod replay;
 mod run;
 mod schema;
 mod session;
@@ -57,6 +58,8 @@ enum Command {
     Session(session::Args),
     /// Export, import and read the event log.
     Log(log::Args),
+    /// Rebuild the read models from the log.
+    Replay(replay::Args),
     /// Queue artifacts for publication.
     Queue(queue::Args),
     /// Print the JSON Schema of an event or of the session file.
@@ -77,7 +80,7 @@ impl Command {
     /// Whether the settings matter: what documents the program must work while they are wrong, to set them right.
     fn needs_settings(&self) -> bool {
         match self {
-            Self::Run(_) | Self::Session(_) | Self::Log(_) | Self::Queue(_) => true,
+            Self::Run(_) | Self::Session(_) | Self::Log(_) | Self::Replay(_) | Self::Queue(_) => true,
             Self::Config(args) => args.needs_settings(),
             Self::Schema(_) | Self::Asyncapi(_) | Self::Stages(_) | Self::Completions(_) | Self::Man(_) => false,
         }
@@ -168,6 +171,7 @@ fn start(cli: Cli, console: Console) -> anyhow::Result<Exit> {
         Command::Run(args) => run::run(args, context),
         Command::Session(args) => session::run(args, context),
         Command::Log(args) => log::run(args, context),
+        Command::Replay(args) => replay::run(&args, context),
         Command::Queue(args) => queue::run(args, context),
         Command::Schema(args) => schema::run(args, context),
         Command::Asyncapi(args) => asyncapi::run(&args, context),

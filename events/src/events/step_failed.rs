@@ -38,6 +38,19 @@ pub enum FailureClass {
     Parked,
 }
 
+impl FailureClass {
+    /// The name on the wire.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Refused => "refused",
+            Self::TooLarge => "too_large",
+            Self::InputFailed => "input_failed",
+            Self::World => "world",
+            Self::Parked => "parked",
+        }
+    }
+}
+
 impl Fact for StepFailed {
     const TYPE: &'static str = "dev.dreamos.step.failed.v1";
 

@@ -45,7 +45,7 @@ pub fn run(args: Args, context: &Context) -> anyhow::Result<Exit> {
 }
 
 /// Opens the log of the data folder, which must be there already.
-fn open(context: &Context) -> anyhow::Result<EmbeddedLog> {
+pub fn open(context: &Context) -> anyhow::Result<EmbeddedLog> {
     let data = &context.settings.data;
     if !data.join("log.db").exists() {
         let hint = "name the data folder with --data, or make a log with `flywheel run`";

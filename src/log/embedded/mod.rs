@@ -12,6 +12,7 @@ mod writer;
 
 use super::{Appended, Consumer, Error, Head, Log, NewFact, Record};
 use crate::{local::Local, sqlite};
+use chrono::{DateTime, Utc};
 use deliveries::EmbeddedSubscription;
 use flywheel_events::{Digest, Key};
 use rusqlite::{Connection, OptionalExtension as _, Row};
@@ -72,8 +73,53 @@ impl EmbeddedLog {
         outcome
     }
 
-    fn head_now(&self) -> Result<Head, Error> {
+    /// The end of the log, read on this thread.
+    ///
+    /// # Errors
+    /// When the storage fails.
+    pub fn head_now(&self) -> Result<Head, Error> {
         self.with_reader(head)
+    }
+
+    /// Up to `limit` facts behind a position, read on this thread.
+    ///
+    /// # Errors
+    /// When the storage fails.
+    pub fn read_now(&self, after: u64, limit: usize) -> Result<Vec<Record>, Error> {
+        self.with_reader(|connection| {
+            let sql = format!("SELECT {RECORD} FROM facts WHERE position > ?1 ORDER BY position LIMIT ?2");
+            let mut statement = connection.prepare_cached(&sql)?;
+            let rows = statement.query_map((after, limit as u64), record)?;
+            Ok(rows.collect::<rusqlite::Result<_>>()?)
+        })
+    }
+
+    /// The last position recorded at or before a time; 0 where there is none. Time never runs back along the log.
+    ///
+    /// # Errors
+    /// When the storage fails.
+    pub fn last_position_at(&self, time: DateTime<Utc>) -> Result<u64, Error> {
+        self.with_reader(|connection| {
+            let mut at = connection.prepare_cached("SELECT time FROM facts WHERE position = ?1")?;
+            let (mut low, mut high) = (0, head(connection)?.position);
+            while low < high {
+                let middle = high - (high - low) / 2;
+                let recorded: i64 = at.query_row([middle], |row| row.get(0))?;
+                if recorded <= time.timestamp_micros() { low = middle } else { high = middle - 1 }
+            }
+            Ok(low)
+        })
+    }
+
+    /// The chain's value behind a position; none where the log does not go so far.
+    ///
+    /// # Errors
+    /// When the storage fails.
+    pub fn chain_at(&self, position: u64) -> Result<Option<Digest>, Error> {
+        self.with_reader(|connection| {
+            let mut statement = connection.prepare_cached("SELECT chain FROM facts WHERE position = ?1")?;
+            Ok(statement.query_row([position], |row| digest(row, 0)).optional()?)
+        })
     }
 }
 
@@ -123,12 +169,7 @@ impl Log for EmbeddedLog {
     }
 
     async fn read(&self, after: u64, limit: usize) -> Result<Vec<Record>, Error> {
-        self.with_reader(|connection| {
-            let sql = format!("SELECT {RECORD} FROM facts WHERE position > ?1 ORDER BY position LIMIT ?2");
-            let mut statement = connection.prepare_cached(&sql)?;
-            let rows = statement.query_map((after, limit as u64), record)?;
-            Ok(rows.collect::<rusqlite::Result<_>>()?)
-        })
+        self.read_now(after, limit)
     }
 
     async fn head(&self) -> Result<Head, Error> {

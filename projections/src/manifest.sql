@@ -1,0 +1,38 @@
+-- Every session, how its steps ended, and what they made.
+CREATE TABLE sessions (
+    id           BLOB PRIMARY KEY,
+    session_type TEXT NOT NULL,
+    agent_id     TEXT NOT NULL,
+    timestamp    TEXT NOT NULL,        -- when it ended, in its own offset
+    instant      INTEGER NOT NULL,     -- the same in microseconds since 1970, for ordering
+    run          INTEGER NOT NULL,     -- the newest run that was asked for
+    status       TEXT NOT NULL,        -- pending, ready, partial or failed: of the newest run that ended
+    position     INTEGER NOT NULL,     -- where it was accepted
+    ended_at     INTEGER               -- where its newest run ended
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX sessions_by_time ON sessions (instant, id);
+
+CREATE TABLE steps (
+    session  BLOB NOT NULL,
+    step     TEXT NOT NULL,
+    run      INTEGER NOT NULL,
+    outcome  TEXT NOT NULL,            -- completed, failed or skipped
+    reason   TEXT,                     -- why not completed
+    position INTEGER NOT NULL,
+    PRIMARY KEY (session, step, run)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE artifacts (
+    session  BLOB NOT NULL,            -- of a file queued by hand: the id of its key
+    step     TEXT NOT NULL,
+    run      INTEGER NOT NULL,
+    type     TEXT NOT NULL,
+    path     TEXT NOT NULL,
+    sha256   BLOB NOT NULL,
+    size     INTEGER NOT NULL,
+    position INTEGER NOT NULL,
+    PRIMARY KEY (session, step, run)
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX artifacts_by_content ON artifacts (sha256, type);

@@ -1,0 +1,44 @@
+//! The canonical digest of a view: equal content, equal digest, whatever the file's history.
+
+use flywheel_events::Digest;
+use rusqlite::{Connection, types::ValueRef};
+use sha2::{Digest as _, Sha256};
+
+/// SHA-256 over every row of every table but the checkpoint, tables by name, rows by all of their columns.
+///
+/// # Errors
+/// When the file cannot be read.
+pub fn digest(connection: &Connection) -> rusqlite::Result<Digest> {
+    let mut hasher = Sha256::new();
+    let sql = "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT IN ('checkpoint')
+               AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\' ORDER BY name";
+    let tables: Vec<String> =
+        connection.prepare(sql)?.query_map([], |row| row.get(0))?.collect::<rusqlite::Result<_>>()?;
+    for table in tables {
+        let columns = connection.prepare(&format!("SELECT * FROM \"{table}\""))?.column_count();
+        let order = (1..=columns).map(|column| column.to_string()).collect::<Vec<_>>().join(", ");
+        let mut statement = connection.prepare(&format!("SELECT * FROM \"{table}\" ORDER BY {order}"))?;
+        let mut rows = statement.query([])?;
+        hash(&mut hasher, b'T', table.as_bytes());
+        while let Some(row) = rows.next()? {
+            hash(&mut hasher, b'R', &[]);
+            for column in 0..columns {
+                match row.get_ref(column)? {
+                    ValueRef::Null => hash(&mut hasher, b'n', &[]),
+                    ValueRef::Integer(value) => hash(&mut hasher, b'i', &value.to_be_bytes()),
+                    ValueRef::Real(value) => hash(&mut hasher, b'r', &value.to_bits().to_be_bytes()),
+                    ValueRef::Text(text) => hash(&mut hasher, b't', text),
+                    ValueRef::Blob(bytes) => hash(&mut hasher, b'b', bytes),
+                }
+            }
+        }
+    }
+    Ok(Digest::from(<[u8; 32]>::from(hasher.finalize())))
+}
+
+/// A tag, a length and the bytes, so that no two contents run together.
+fn hash(hasher: &mut Sha256, tag: u8, bytes: &[u8]) {
+    hasher.update([tag]);
+    hasher.update((bytes.len() as u64).to_be_bytes());
+    hasher.update(bytes);
+}

@@ -1,0 +1,47 @@
+//! The read models as files: caught up by whoever reads them, rebuilt beside the live ones.
+//!
+//! Invariants:
+//! - A view's checkpoint moves in the transaction that folds its facts, so a view is always some prefix of the log.
+//! - A view that meets another log, a log that ends before its checkpoint, or a fact it cannot fold, stops and says so.
+//! - A rebuild is a new generation beside the live file; replacing the small pointer file is the swap. Readers of the old
+//!   generation go on reading it.
+//! - Any number of processes may catch up and rebuild at once.
+
+mod digest;
+mod file;
+mod rebuild;
+
+pub use digest::digest;
+pub use file::{Checkpoint, Error};
+pub use rebuild::{Built, Until, rebuild};
+
+use crate::log::EmbeddedLog;
+use file::Open;
+use flywheel_projections::View;
+use rusqlite::Connection;
+use std::path::{Path, PathBuf};
+
+/// Most facts folded in one transaction.
+const BATCH_FACTS: usize = 10_000;
+
+/// The folder of the views.
+pub fn folder(data: &Path) -> PathBuf {
+    data.join("views")
+}
+
+/// A view, caught up to the end of the log at the time of the call.
+///
+/// # Errors
+/// When the view cannot follow the log; `flywheel replay` builds it anew.
+pub fn caught_up(data: &Path, log: &EmbeddedLog, view: &'static View) -> Result<Connection, Error> {
+    let mut open = Open::current(&folder(data), view)?;
+    let head = log.head_now()?;
+    loop {
+        let checkpoint = open.checkpoint()?;
+        file::check_follows(log, view, checkpoint)?;
+        if checkpoint.position >= head.position {
+            return Ok(open.into_connection());
+        }
+        open.fold_next(log, head.position)?;
+    }
+}
