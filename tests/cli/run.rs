@@ -151,6 +151,26 @@ fn two_ids_with_one_content_have_files_of_their_own() {
 }
 
 #[test]
+fn a_refusal_says_what_where_and_what_to_do() {
+    let place = Place::new();
+    place.put("syntax.json", "{\n  \"session_id\": }");
+    place.put("fields.json", TRADE.replace("\"Agent-5\"", "\"a b\"").replace("\"trade\"", "\"trad\""));
+    let (sessions, code) = place.sessions(&["syntax.json", "fields.json", "none.json"]);
+    assert_eq!(code, 2);
+    let failures = |n: usize| -> Vec<(String, String)> {
+        let text = |failure: &Value, key: &str| failure[key].as_str().unwrap_or_default().to_owned();
+        let list = sessions[n]["failures"].as_array().expect("a list");
+        list.iter().map(|failure| (text(failure, "error"), text(failure, "hint"))).collect()
+    };
+    let starts = ["line 2, column 17: ", "session_type: ", "agent_id: ", "session file not found"];
+    let all = [failures(0), failures(1), failures(2)].concat();
+    assert_eq!(all.len(), starts.len(), "{all:?}");
+    for ((error, hint), start) in all.iter().zip(starts) {
+        assert!(error.starts_with(start) && !hint.is_empty(), "{start}: {error}, {hint}");
+    }
+}
+
+#[test]
 fn refused_files_leave_no_trace() {
     let place = Place::new();
     place.put("bad.json", TRADE.replace("\"Agent-5\"", "\"a b\""));
