@@ -255,6 +255,24 @@ fn a_broken_template_makes_a_session_partial_and_no_template_at_all_makes_it_fai
 }
 
 #[test]
+fn a_step_whose_fact_is_too_large_fails_and_spares_the_rest() {
+    let place = Place::with_trade();
+    let mut session: Value = serde_json::from_str(&with_id(TRADE, &id(1))).expect("JSON");
+    let trade = json!({
+        "symbol": "A", "action": "buy", "quantity": 1, "price": 1, "timestamp": "2025-12-02T03:00:00Z",
+    });
+    session["source_data"]["trades"] = json!(vec![trade; 5000]);
+    place.put("many.json", session.to_string());
+    let (sessions, code) = place.sessions(&["many.json", "t.json"]);
+    sessions.iter().for_each(check_shape);
+    assert_eq!((sessions.iter().map(status).collect::<Vec<_>>(), code), (vec!["failed", "ready"], 1));
+    let failures = sessions[0]["failures"].as_array().expect("a list");
+    let normalize = failures.iter().find(|failure| failure["step"] == "trade-normalize").expect("it failed");
+    assert!(normalize["error"].as_str().expect("text").contains("1048576"), "{normalize}");
+    assert!(normalize["hint"].as_str().expect("text").contains("split the session"), "{normalize}");
+}
+
+#[test]
 fn an_unbalanced_block_in_a_readme_fails_that_artifact_alone() {
     let place = Place::new();
     let repository = place.path("repo");
