@@ -151,6 +151,26 @@ fn two_ids_with_one_content_have_files_of_their_own() {
 }
 
 #[test]
+fn a_refusal_says_what_where_and_what_to_do() {
+    let place = Place::new();
+    place.put("syntax.json", "{\n  \"session_id\": }");
+    place.put("fields.json", TRADE.replace("\"Agent-5\"", "\"a b\"").replace("\"trade\"", "\"trad\""));
+    let (sessions, code) = place.sessions(&["syntax.json", "fields.json", "none.json"]);
+    assert_eq!(code, 2);
+    let failures = |n: usize| -> Vec<(String, String)> {
+        let text = |failure: &Value, key: &str| failure[key].as_str().unwrap_or_default().to_owned();
+        let list = sessions[n]["failures"].as_array().expect("a list");
+        list.iter().map(|failure| (text(failure, "error"), text(failure, "hint"))).collect()
+    };
+    let starts = ["line 2, column 17: ", "session_type: ", "agent_id: ", "session file not found"];
+    let all = [failures(0), failures(1), failures(2)].concat();
+    assert_eq!(all.len(), starts.len(), "{all:?}");
+    for ((error, hint), start) in all.iter().zip(starts) {
+        assert!(error.starts_with(start) && !hint.is_empty(), "{start}: {error}, {hint}");
+    }
+}
+
+#[test]
 fn refused_files_leave_no_trace() {
     let place = Place::new();
     place.put("bad.json", TRADE.replace("\"Agent-5\"", "\"a b\""));
@@ -232,6 +252,24 @@ fn a_broken_template_makes_a_session_partial_and_no_template_at_all_makes_it_fai
     assert_eq!((status(&again), code, steps(&again).len()), ("duplicate", 0, 3));
     place.put("bad/devlog.md", "{% if %}");
     place.run(&["run", "l.json", "--templates", "bad"]).refused(&["devlog.md", "does not compile", "hint: "]);
+}
+
+#[test]
+fn a_step_whose_fact_is_too_large_fails_and_spares_the_rest() {
+    let place = Place::with_trade();
+    let mut session: Value = serde_json::from_str(&with_id(TRADE, &id(1))).expect("JSON");
+    let trade = json!({
+        "symbol": "A", "action": "buy", "quantity": 1, "price": 1, "timestamp": "2025-12-02T03:00:00Z",
+    });
+    session["source_data"]["trades"] = json!(vec![trade; 5000]);
+    place.put("many.json", session.to_string());
+    let (sessions, code) = place.sessions(&["many.json", "t.json"]);
+    sessions.iter().for_each(check_shape);
+    assert_eq!((sessions.iter().map(status).collect::<Vec<_>>(), code), (vec!["failed", "ready"], 1));
+    let failures = sessions[0]["failures"].as_array().expect("a list");
+    let normalize = failures.iter().find(|failure| failure["step"] == "trade-normalize").expect("it failed");
+    assert!(normalize["error"].as_str().expect("text").contains("1048576"), "{normalize}");
+    assert!(normalize["hint"].as_str().expect("text").contains("split the session"), "{normalize}");
 }
 
 #[test]

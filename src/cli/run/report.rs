@@ -107,7 +107,7 @@ impl SessionReport {
             session_type: None,
             status: Status::Rejected,
             artifacts: vec![],
-            failures: vec![Failure { step: "intake".into(), error: report.reason(), hint: None }],
+            failures: report.errors.iter().map(refusal).collect(),
             skipped: vec![],
             warnings: vec![],
             report: Some(report.json()),
@@ -178,6 +178,23 @@ impl SessionReport {
         if unwritten && matches!(self.status, Status::Ready | Status::Duplicate) {
             self.status = if self.artifacts.is_empty() { Status::Failed } else { Status::Partial };
         }
+    }
+}
+
+/// What is wrong with a file, where, and what to do.
+fn refusal(problem: &Problem) -> Failure {
+    let place = match problem.pointer.trim_start_matches('/') {
+        // Of a file that could not be read there is no place.
+        "" if problem.length == 0 => String::new(),
+        "" => format!("line {}, column {}: ", problem.line, problem.column),
+        pointer => format!("{}: ", plain(&pointer.replace('/', "."))),
+    };
+    let meant = problem.did_you_mean.as_ref().map(|meant| format!("did you mean `{meant}`?"));
+    let expected = problem.expected.as_ref().map(|expected| format!("expected {expected}"));
+    Failure {
+        step: "intake".into(),
+        error: format!("{place}{}", problem.message),
+        hint: problem.hint.clone().or(meant).or(expected),
     }
 }
 
