@@ -26,7 +26,6 @@ const BUILT_IN: &[(&str, &str)] = &[
     ("readme_recent_work.md", include_str!("../templates/readme_recent_work.md")),
     ("equity_curve.svg", include_str!("../templates/equity_curve.svg")),
     ("trade_journal.md", include_str!("../templates/trade_journal.md")),
-    ("trade_thread.md", include_str!("../templates/trade_thread.md")),
 ];
 
 /// The templates in force.

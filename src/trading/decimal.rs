@@ -5,8 +5,9 @@
 
 use rust_decimal::{Decimal, RoundingStrategy};
 
-/// Places that fee shares keep at least.
-const SHARE_PLACES: u32 = 12;
+/// Places that fee shares keep at least: room for trillions before the point, and for ten digits of a ratio between
+/// fees of a millionth.
+const SHARE_PLACES: u32 = 16;
 
 /// A result that 96 bits and 28 places cannot hold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -73,6 +74,21 @@ pub fn scale(a: Decimal, b: Decimal) -> Option<Decimal> {
     a.checked_mul(b).map(|product| product.normalize())
 }
 
+/// √(Σ value² / over), where small values keep their digits: squares of millionths would lose most of theirs.
+pub fn root_mean_square(values: &[Decimal], over: Decimal) -> Option<Decimal> {
+    let mut largest = values.iter().map(Decimal::abs).max().unwrap_or_default();
+    let mut zoom = Decimal::ONE;
+    while !largest.is_zero() && largest < Decimal::ONE && zoom.mantissa() < 10_i128.pow(20) {
+        largest = largest.checked_mul(Decimal::TEN)?;
+        zoom = zoom.checked_mul(Decimal::TEN)?;
+    }
+    let squares = values.iter().try_fold(Decimal::ZERO, |sum, value| {
+        let value = value.checked_mul(zoom)?;
+        sum.checked_add(value.checked_mul(value)?)
+    });
+    ratio(sqrt(ratio(squares?, over)?)?, zoom)
+}
+
 /// The square root, to 27 significant digits or so; none for a negative number.
 pub fn sqrt(value: Decimal) -> Option<Decimal> {
     if value.is_sign_negative() && !value.is_zero() {
@@ -97,7 +113,7 @@ pub fn sqrt(value: Decimal) -> Option<Decimal> {
 
 /// Splits `total` by `weights` (none negative) by largest remainder: the parts sum to it exactly.
 ///
-/// Parts keep twelve places, or the total's own when it has more. Equal remainders go to the earlier part.
+/// Parts keep sixteen places, or the total's own when it has more. Equal remainders go to the earlier part.
 ///
 /// # Errors
 /// When the weights sum to zero or a part cannot be held.
@@ -208,7 +224,7 @@ mod tests {
     #[test]
     fn shares_sum_exactly() {
         let thirds = split(d("1"), &[d("1"), d("1"), d("1")]).expect("a split");
-        assert_eq!(thirds, [d("0.333333333334"), d("0.333333333333"), d("0.333333333333")]);
+        assert_eq!(thirds, [d("0.3333333333333334"), d("0.3333333333333333"), d("0.3333333333333333")]);
         assert_eq!(split(d("1.5"), &[d("3"), d("1")]), Ok(vec![d("1.125"), d("0.375")]));
         assert_eq!(split(d("-1.5"), &[d("3"), d("1")]), Ok(vec![d("-1.125"), d("-0.375")]));
         assert_eq!(split(d("0.1234567890123456789"), &[d("5")]), Ok(vec![d("0.1234567890123456789")]));
@@ -239,6 +255,21 @@ mod tests {
         assert_eq!(sqrt(d("0.0004")), Some(d("0.02")));
         assert_eq!(sqrt(d("0")), Some(d("0")));
         assert_eq!(sqrt(d("-1")), None);
+    }
+
+    #[test]
+    fn a_mean_square_of_small_values_keeps_their_digits() {
+        // Σ = (3² + 4²)·10⁻²², so the root over 1 is 5·10⁻¹¹.
+        assert_eq!(root_mean_square(&[d("0.00000000003"), d("-0.00000000004")], d("1")), Some(d("0.00000000005")));
+        // The square itself has more than 28 places.
+        let small = d("0.00000000001234567890123456");
+        assert_eq!(root_mean_square(&[small], d("1")).map(|root| root.round_dp(26)), Some(small));
+        assert_eq!(
+            root_mean_square(&[d("3"), d("4")], d("2")).map(|root| root.round_dp(12)),
+            Some(d("3.535533905933"))
+        );
+        assert_eq!(root_mean_square(&[d("0")], d("2")), Some(d("0")));
+        assert_eq!(root_mean_square(&[d("1")], d("0")), None);
     }
 
     proptest! {

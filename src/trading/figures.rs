@@ -239,16 +239,12 @@ impl Statistics {
         let n = Decimal::from(returns.len() as u64);
         let total = returns.iter().try_fold(Decimal::ZERO, |sum, value| sum.checked_add(*value));
         let Some(mean) = total.and_then(|total| ratio(total, n)) else { return Self::default() };
-        let mean_square = |over: Decimal, value: &dyn Fn(Decimal) -> Option<Decimal>| {
-            let squares = returns.iter().try_fold(Decimal::ZERO, |sum, item| {
-                let value = value(*item)?;
-                sum.checked_add(value.checked_mul(value)?)
-            });
-            squares.and_then(|squares| ratio(squares, over)).and_then(decimal::sqrt)
-        };
-        let volatility =
-            if returns.len() < 2 { None } else { mean_square(n - Decimal::ONE, &|item| item.checked_sub(mean)) };
-        let downside = mean_square(n, &|item| Some(item.min(Decimal::ZERO)));
+        let deviations: Option<Vec<Decimal>> = returns.iter().map(|item| item.checked_sub(mean)).collect();
+        let volatility = deviations
+            .filter(|_| returns.len() > 1)
+            .and_then(|deviations| decimal::root_mean_square(&deviations, n - Decimal::ONE));
+        let falls: Vec<Decimal> = returns.iter().map(|item| (*item).min(Decimal::ZERO)).collect();
+        let downside = decimal::root_mean_square(&falls, n);
         let annual = |risk: Option<Decimal>| {
             let year = decimal::sqrt(Decimal::from(DAYS_PER_YEAR))?;
             scale(ratio(mean, risk.filter(|risk| !risk.is_zero())?)?, year)

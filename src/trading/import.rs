@@ -82,7 +82,8 @@ struct Slot {
 struct Book<'a> {
     settings: &'a Settings,
     slots: Vec<Slot>,
-    by_id: BTreeMap<String, usize>,
+    /// By id and account: two brokers may give out the same id.
+    by_id: BTreeMap<(String, String), usize>,
     notes: Vec<(usize, ImportNote)>,
 }
 
@@ -104,23 +105,15 @@ impl Book<'_> {
             self.slots.push(Slot { order, record, busted: false, version: 0 });
             return;
         };
-        if let Some(&at) = self.by_id.get(&id) {
-            let first = &self.slots[at].record;
-            let same = content(first, self.settings) == content(&record, self.settings);
-            let name = first.name.clone();
-            if same {
-                self.note(order, &record, NoteKind::Duplicate, format!("the same as {name}; counted once"));
-            } else {
-                let message = format!("has the execution id of {name} with other content; {name} counts");
-                self.note(order, &record, NoteKind::Conflict, message);
-            }
-            return;
+        let account = record.account();
+        if let Some(&at) = self.by_id.get(&(id.clone(), account.clone())) {
+            return self.enter_again(order, record, at);
         }
         let versioned = self.settings.ibkr_ids.then(|| ibkr_version(&id)).flatten();
         let stem = versioned.map(|(stem, _)| format!("{stem}."));
         let version = versioned.map_or(0, |(_, version)| version);
-        if let Some(&at) = stem.as_ref().and_then(|stem| self.by_id.get(stem)) {
-            self.by_id.insert(id.clone(), at);
+        if let Some(&at) = stem.as_ref().and_then(|stem| self.by_id.get(&(stem.clone(), account.clone()))) {
+            self.by_id.insert((id, account), at);
             let slot = &self.slots[at];
             let (older, newer) = if version > slot.version { (&slot.record, &record) } else { (&record, &slot.record) };
             let message = format!("{} corrects {}; only the correction counts", newer.name, older.name);
@@ -133,16 +126,45 @@ impl Book<'_> {
         }
         let at = self.slots.len();
         self.slots.push(Slot { order, record, busted: false, version });
-        self.by_id.insert(id, at);
         if let Some(stem) = stem {
             // A stem ends in a dot, and no id that is matched whole does.
-            self.by_id.insert(stem, at);
+            self.by_id.insert((stem, account.clone()), at);
+        }
+        self.by_id.insert((id, account), at);
+    }
+
+    /// A record with the id of an earlier one: a repetition, a contradiction, or the readable one of the two.
+    fn enter_again(&mut self, order: usize, record: Record, at: usize) {
+        let first = &self.slots[at].record;
+        let name = first.name.clone();
+        match (content(first, self.settings), content(&record, self.settings)) {
+            (Err(faults), Ok(_)) => {
+                let slot = &mut self.slots[at];
+                let unreadable = std::mem::replace(&mut slot.record, record);
+                let earlier = std::mem::replace(&mut slot.order, order);
+                self.note(earlier, &unreadable, NoteKind::Skipped, faults.join("; "));
+            }
+            (_, Err(faults)) if first.fields != record.fields => {
+                self.note(order, &record, NoteKind::Skipped, faults.join("; "));
+            }
+            (first, second) if first == second => {
+                self.note(order, &record, NoteKind::Duplicate, format!("the same as {name}; counted once"));
+            }
+            _ => {
+                let message = format!("has the execution id of {name} with other content; {name} counts");
+                self.note(order, &record, NoteKind::Conflict, message);
+            }
         }
     }
 
     fn referred(&self, record: &Record) -> (Option<String>, Option<usize>) {
         let id = record.text("ref_exec_id").or_else(|| record.text("exec_id"));
-        let at = id.as_ref().and_then(|id| self.by_id.get(id)).copied();
+        let at = id.as_ref().and_then(|id| {
+            let own = self.by_id.get(&(id.clone(), record.account())).copied();
+            // A bust may leave the account out; it is meant for the one account that knows the id.
+            let mut others = self.by_id.range((id.clone(), String::new())..).take_while(|((other, _), _)| other == id);
+            own.or_else(|| others.next().map(|(_, at)| *at).filter(|_| others.next().is_none()))
+        });
         (id, at)
     }
 
@@ -174,7 +196,8 @@ impl Book<'_> {
             self.enter(order, record);
             return;
         };
-        if own.as_ref().is_some_and(|own| own != &named && self.by_id.contains_key(own)) {
+        let account = self.slots[at].record.account();
+        if own.as_ref().is_some_and(|own| own != &named && self.by_id.contains_key(&(own.clone(), account.clone()))) {
             self.note(order, &record, NoteKind::Duplicate, format!("corrects {named} once more under the same id"));
             return;
         }
@@ -189,7 +212,7 @@ impl Book<'_> {
         fields.extend(record.fields.clone().into_iter().filter(|(name, _)| name != "ts"));
         slot.record.fields = fields;
         if let Some(own) = own {
-            self.by_id.insert(own, at);
+            self.by_id.insert((own, account), at);
         }
         self.note(order, &record, NoteKind::Correction, message);
     }

@@ -227,7 +227,7 @@ fn time_of_day(trips: &Trips<'_>, tz: Tz) -> Option<Lesson> {
 
 /// Lost more before fees than the initial stop allowed, with a tenth for slippage.
 fn stop_broken(trips: &Trips<'_>) -> Option<Lesson> {
-    let with_stop: Vec<_> = trips.iter().filter(|(_, trip)| trip.initial_risk.is_some()).copied().collect();
+    let with_stop: Vec<_> = trips.iter().filter(|(_, trip)| trip.r_multiple.is_some()).copied().collect();
     let beyond = |trip: &RoundTrip| {
         let limit = trip.initial_risk.and_then(|risk| risk.checked_mul(Decimal::new(-11, 1)));
         let wrong_way = trip.stop.is_some_and(|stop| match trip.direction {

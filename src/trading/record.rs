@@ -15,6 +15,9 @@ const SYNONYMS: [(&str, &[&str]); 6] = [
     ("fee", &["fees"]),
 ];
 
+/// Figures with a default, which a null does not state.
+const DEFAULTED: [&str; 4] = ["fee", "fees", "exit_fee", "multiplier"];
+
 /// Characters of a symbol; the longest option symbols have 30.
 const SYMBOL_CHARS_MAX: usize = 64;
 
@@ -62,6 +65,8 @@ pub struct Record {
     pub form: Form,
     /// Its fields; absent and null are the same.
     pub fields: Map<String, Value>,
+    /// Figures that are written as null, though they have a default.
+    pub nulls: Vec<&'static str>,
 }
 
 /// What a record comes to.
@@ -80,6 +85,7 @@ impl Record {
     pub fn of(list: &str, index: usize, value: &Value) -> Result<Self, String> {
         let Some(object) = value.as_object() else { return Err(format!("is {}, not an object", shown(value))) };
         let mut fields: Map<String, Value> = object.clone();
+        let nulls = DEFAULTED.into_iter().filter(|name| fields.get(*name).is_some_and(Value::is_null)).collect();
         fields.retain(|_, value| !value.is_null());
         let has = |name: &str| fields.contains_key(name);
         let closed = has("action") || has("exit_price") || has("exit_timestamp");
@@ -93,7 +99,7 @@ impl Record {
                 }
             }
         }
-        Ok(Self { name: format!("{list}[{index}]"), index: index as u64, form, fields })
+        Ok(Self { name: format!("{list}[{index}]"), index: index as u64, form, fields, nulls })
     }
 
     /// A field's text; numbers (an order id may be one) by their digits.
@@ -150,6 +156,7 @@ impl Record {
         if claimed == Some(None) {
             reader.remarks.push("`profit_loss` is no plain decimal number; it is compared with nothing".into());
         }
+        reader.remarks.extend(self.nulls.iter().map(|name| format!("`{name}` is null; read as if it were not there")));
         let (faults, remarks) = (reader.faults, reader.remarks);
         let (Some(symbol), Some(ts), true) = (symbol, ts, faults.is_empty()) else { return Err(faults) };
         let currency = self.text("currency").unwrap_or_else(|| "USD".into());

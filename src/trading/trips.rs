@@ -72,10 +72,7 @@ pub(super) fn round_trip(
         trip.fills.iter().map(|i| &fills[*i]).find(|fill| fill.side == Some(entry_side)).and_then(|fill| fill.stop);
     let size = decimal::scale(trip.max_qty, *first.multiplier).ok_or(Inexact)?;
     let of_size = |per_unit: Decimal| decimal::scale(per_unit, size);
-    let initial_risk = stop
-        .and_then(|stop| avg_entry.checked_sub(*stop))
-        .and_then(|distance| of_size(distance.abs()))
-        .filter(|risk| !risk.is_zero());
+    let initial_risk = stop.and_then(|stop| avg_entry.checked_sub(*stop)).and_then(|distance| of_size(distance.abs()));
     let excursion = settings.bars.get(&first.symbol).and_then(|bars| {
         let inside: Vec<&Bar> = bars.iter().filter(|bar| bar.ts >= first.ts && bar.ts <= last.ts).collect();
         let low = inside.iter().map(|bar| bar.low).min()?;

@@ -130,9 +130,9 @@ pub struct RoundTrip {
     pub hold_seconds: i64,
     /// The initial stop.
     pub stop: Option<Figure>,
-    /// |average entry − initial stop| · largest quantity · multiplier.
+    /// |average entry − initial stop| · largest quantity · multiplier; null without a stop.
     pub initial_risk: Option<Figure>,
-    /// net / initial risk.
+    /// net / initial risk; null without a stop, and where the stop stood at the entry.
     pub r_multiple: Option<Figure>,
     /// The worst excursion against the average entry, not below zero.
     pub mae_per_unit: Option<Figure>,

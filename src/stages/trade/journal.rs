@@ -24,8 +24,10 @@ const ROWS_MAX: usize = 500;
 const EVIDENCE_MAX: usize = 8;
 /// Notes on records.
 const NOTES_MAX: usize = 200;
+/// Most faults a refusal lists.
+const FAULTS_LISTED_MAX: usize = 20;
 
-/// Writes the journal.
+/// Writes the journal; refuses where no record can be used, which the session's author can correct.
 pub fn journal(
     session: &SessionCompleted,
     summary: &TradingSummarized,
@@ -33,6 +35,12 @@ pub fn journal(
     templates: &Templates,
 ) -> Result<ArtifactGenerated, Stop> {
     let settings = settings(session)?;
+    if summary.daily.is_empty()
+        && let Some(faults) = faults(summary)
+    {
+        let hint = "correct these records and submit the session again";
+        return Err(Stop::refused(format!("no trade record can be used: {faults}"), hint));
+    }
     let simulated = trading::is_simulated(session);
     let curve = trading::curve(summary).map(|(total, nets)| {
         let kind = if total.equity.is_some() { "Equity" } else { "Net result" };
@@ -64,6 +72,16 @@ pub fn journal(
         artifact.notes.insert("claim_mismatches".into(), json!(summary.claim_mismatches));
     }
     Ok(artifact)
+}
+
+fn faults(summary: &TradingSummarized) -> Option<String> {
+    let skipped = summary.import_notes.iter().filter(|note| note.kind == NoteKind::Skipped);
+    let faults: Vec<String> =
+        skipped.filter_map(|note| Some(format!("{}: {}", note.record.as_ref()?, note.message))).collect();
+    let more = faults.len().saturating_sub(FAULTS_LISTED_MAX);
+    let listed = faults[..faults.len() - more].join("; ");
+    let rest = if more > 0 { format!("; and {more} more") } else { String::new() };
+    (!faults.is_empty()).then(|| listed + &rest)
 }
 
 fn open_positions(summary: &TradingSummarized) -> Vec<&OpenLot> {

@@ -4,12 +4,9 @@ use crate::{
     stages::Stop,
     trading::{import::import, settings::Settings},
 };
-use flywheel_events::{NoteKind, SessionCompleted, TradesNormalized};
+use flywheel_events::{SessionCompleted, TradesNormalized};
 
-/// Most faults a refusal lists.
-const FAULTS_LISTED_MAX: usize = 20;
-
-/// Reads the session's `fills` and `trades`.
+/// Reads the session's `fills` and `trades`. A record that cannot be used is in the notes, even where none can.
 pub fn normalize(session: &SessionCompleted) -> Result<TradesNormalized, Stop> {
     let source = &session.source_data;
     if source.fills.is_empty() && source.trades.is_empty() {
@@ -17,20 +14,6 @@ pub fn normalize(session: &SessionCompleted) -> Result<TradesNormalized, Stop> {
     }
     let settings = settings(session)?;
     let import = import(session, &settings);
-    let skipped: Vec<String> = import
-        .notes
-        .iter()
-        .filter(|note| note.kind == NoteKind::Skipped)
-        .filter_map(|note| Some(format!("{}: {}", note.record.as_ref()?, note.message)))
-        .collect();
-    if import.fills.is_empty() && !skipped.is_empty() {
-        let more = skipped.len().saturating_sub(FAULTS_LISTED_MAX);
-        let mut message = format!("no trade record can be used: {}", skipped[..skipped.len() - more].join("; "));
-        if more > 0 {
-            message.push_str(&format!("; and {more} more"));
-        }
-        return Err(Stop::refused(message, "correct these records and submit the session again"));
-    }
     Ok(TradesNormalized {
         session_id: session.session_id,
         fills: import.fills,

@@ -81,10 +81,10 @@ fn a_flip_closes_one_trip_and_opens_the_next_and_splits_its_fee() {
         &[("1", 10, "buy", "2", "100", "0"), ("2", 11, "sell", "3", "104", "1"), ("3", 12, "buy", "1", "101", "0")],
         json!({}),
     );
-    expect(&got["round_trips"][0], json!({ "gross": "8", "fees": "0.666666666667", "net": "7.333333333333" }));
+    expect(&got["round_trips"][0], json!({ "gross": "8", "fees": "0.6666666666666667", "net": "7.3333333333333333" }));
     expect(
         &got["round_trips"][1],
-        json!({ "direction": "short", "gross": "3", "fees": "0.333333333333", "net": "2.666666666667" }),
+        json!({ "direction": "short", "gross": "3", "fees": "0.3333333333333333", "net": "2.6666666666666667" }),
     );
     expect(&got["summary"], json!({ "net_total": "10", "closed": 2, "wins": 2, "max_consecutive_wins": 2 }));
 }
@@ -194,6 +194,49 @@ fn busts_corrections_and_duplicates_are_settled_and_noted() {
     assert_eq!(notes(&got, "correction"), ["fills[5] corrects fills[0] (A); only the correction counts"]);
     assert_eq!(notes(&got, "bust"), ["fills[6] fills[4] (C) was busted and counts nowhere"]);
     assert_eq!(notes(&got, "skipped").len(), 1);
+}
+
+#[test]
+fn the_readable_one_of_two_records_with_an_id_counts() {
+    let mut rows = fills(&[
+        ("A", 10, "buy", "1,0", "100", "0"),
+        ("A", 10, "buy", "10", "100", "0"),
+        ("B", 12, "sell", "10", "101", "0"),
+        ("B", 12, "sell", "10", "1o1", "0"),
+    ]);
+    rows[0]["note"] = json!("a bad print");
+    let got = summarized(json!({}), json!({ "fills": rows }));
+    expect(&got["round_trips"][0], json!({ "net": "10", "records": ["fills[1]", "fills[2]"] }));
+    let bad = "not a plain decimal number";
+    assert_eq!(
+        notes(&got, "skipped"),
+        [format!("fills[0] `qty` is `1,0`, {bad}"), format!("fills[3] `price` is `1o1`, {bad}")]
+    );
+    assert_eq!(got["import_notes"].as_array().map(Vec::len), Some(2));
+}
+
+#[test]
+fn two_accounts_may_use_the_same_ids() {
+    let mut rows = fills(&[
+        ("1", 10, "buy", "1", "100", "0"),
+        ("2", 11, "sell", "1", "101", "0"),
+        ("1", 10, "buy", "1", "100", "0"),
+        ("2", 11, "sell", "1", "103", "0"),
+        ("3", 12, "sell", "9", "103", "0"),
+    ]);
+    rows[2]["account"] = json!("ira");
+    rows[3]["account"] = json!("ira");
+    rows[4]["account"] = json!("ira");
+    for (id, meant) in [("1", None), ("3", Some("ira"))] {
+        // A bust without an account is meant for the one account that knows the id, else for the unnamed one.
+        rows.push(json!({ "exec_id": format!("b{id}"), "type": "trade_bust", "ref_exec_id": id }));
+        let got = summarized(json!({}), json!({ "fills": rows }));
+        let busted = notes(&got, "bust");
+        let expected = if meant.is_some() { "fills[4] (3)" } else { "fills[0] (1)" };
+        assert!(busted.last().is_some_and(|note| note.contains(expected)), "{busted:?}");
+        assert_eq!(notes(&got, "conflict"), [""; 0]);
+        expect(&got["round_trips"][0], json!({ "account": "ira", "net": "3" }));
+    }
 }
 
 #[test]
@@ -373,9 +416,6 @@ fn bad_records_are_named_by_index_and_the_rest_is_used() {
         ]
     );
     assert_eq!(got["open_lots"].as_array().map(Vec::len), Some(1));
-    let refused = normalize(&session(json!({}), json!({ "trades": records[1..3] })));
-    let Err(Stop::Refused { message, .. }) = refused else { panic!("expected a refusal") };
-    assert!(message.contains("trades[0]: `price` is `1,234.50`"), "{message}");
     assert!(matches!(normalize(&session(json!({}), json!({}))), Err(Stop::NothingToDo(_))));
     let refused = normalize(&session(json!({}), json!({ "trades": [good], "trading": { "matching": "hifo" } })));
     assert!(
@@ -465,6 +505,53 @@ fn r_is_over_the_largest_quantity_and_the_mean_entry() {
         &got["round_trips"][0],
         json!({ "avg_entry": "103", "avg_exit": "108", "net": "20", "initial_risk": "20", "r_multiple": "1" }),
     );
+}
+
+#[test]
+fn a_stop_at_the_entry_risks_nothing_and_gives_no_multiple() {
+    let mut rows = fills(&[("1", 10, "buy", "1", "100", "0"), ("2", 12, "sell", "1", "110", "0")]);
+    rows[0]["stop"] = json!("100");
+    let got = summarized(json!({}), json!({ "fills": rows }));
+    expect(&got["round_trips"][0], json!({ "stop": "100", "initial_risk": "0", "r_multiple": null }));
+    expect(&got["summary"], json!({ "expectancy_r": null, "total_r": null }));
+}
+
+#[test]
+fn a_null_that_has_a_default_is_noted() {
+    let mut rows = fills(&[("1", 10, "buy", "1", "100", "0"), ("2", 12, "sell", "1", "110", "0")]);
+    rows[0]["fee"] = Value::Null;
+    rows[1]["stop"] = Value::Null;
+    let got = summarized(json!({}), json!({ "fills": rows }));
+    assert_eq!(notes(&got, "remark"), ["fills[0] `fee` is null; read as if it were not there"]);
+    expect(&got["summary"], json!({ "net_total": "10" }));
+}
+
+#[test]
+fn figures_out_of_tiny_fees_keep_ten_digits() {
+    let got = of_fills(
+        &[
+            ("1", 10, "buy", "3", "100", "0.0000001"),
+            ("2", 11, "sell", "2", "100", "0"),
+            ("3", 12, "sell", "1", "100", "0"),
+            ("4", 13, "sell", "3", "100", "0.0000001"),
+            ("5", 14, "buy", "1", "99.99", "0"),
+        ],
+        json!({}),
+    );
+    // A third of 10⁻⁷.
+    expect(&got["lot_matches"][2], json!({ "fees": "0.0000000333333333", "net": "0.0099999666666667" }));
+    let got = summarized(
+        json!({}),
+        json!({ "fills": [
+            { "ts": "2025-12-01T10:00:00Z", "symbol": "A", "side": "buy", "qty": "1", "price": "100" },
+            { "ts": "2025-12-01T11:00:00Z", "symbol": "A", "side": "sell", "qty": "1", "price": "101" },
+            { "ts": "2025-12-02T10:00:00Z", "symbol": "A", "side": "buy", "qty": "1", "price": "100", "fee": "0.0000001234567" },
+            { "ts": "2025-12-02T11:00:00Z", "symbol": "A", "side": "sell", "qty": "1", "price": "100" }
+        ], "trading": { "starting_equity": "9999" } }),
+    );
+    // r₁ = 1/9999, r₂ = −1.234567·10⁻¹¹; Sortino = (r₁ + r₂)/2 ÷ √(r₂²/2) · √252 = (r₁ + r₂)/|r₂| · √126.
+    let sortino = got["summary"]["equity"]["sortino_annualized_252_mar0"].as_str().expect("a Sortino ratio");
+    assert!(sortino.starts_with("90931422.79034498"), "{sortino}");
 }
 
 #[test]

@@ -72,14 +72,32 @@ fn busy_day() -> SessionCompleted {
 #[test]
 fn a_busy_day_teaches_with_evidence_and_names_no_account() {
     let texts = texts(&busy_day());
-    let thread = texts.thread.expect("a thread").content;
+    let artifact = texts.thread.expect("a thread");
+    let parts: Vec<String> = serde_json::from_value(artifact.notes["parts"].clone()).expect("the parts of the thread");
+    let thread = artifact.content;
     insta::assert_snapshot!("busy_journal", texts.journal);
     insta::assert_snapshot!("busy_thread", thread);
     assert!(!texts.journal.contains("U7654321") && !thread.contains("U7654321"));
     assert!(!thread.contains("@everyone") && !thread.contains('$'), "{thread}");
-    let first = thread.split("\n---\n").next().expect("a first part");
+    let first = &parts[0];
+    assert!(thread.starts_with(&format!("```text\n{first}\n```\n")), "{thread}");
     assert!(first.contains(super::DISCLOSURE) && first.contains("Simulated"), "{first}");
     assert!(texts.journal.trim_end().ends_with(super::DISCLOSURE));
+}
+
+#[test]
+fn where_no_record_can_be_used_the_notes_stand_and_nothing_is_written() {
+    let session = session(json!({}), json!({ "trades": [{ "symbol": "A", "price": "1,234.50" }, 5] }));
+    let trades = normalize(&session).expect("notes");
+    assert_eq!((trades.fills.len(), trades.import_notes.len()), (0, 2));
+    let summary = summarize(&trades, &session).expect("figures");
+    assert_eq!((summary.import_notes.len(), summary.summary.as_ref().map(|all| all.closed)), (2, Some(0)));
+    let templates = Templates::load(None).expect("the built-in templates compile");
+    let Err(Stop::Refused { message, .. }) = journal(&session, &summary, None, &templates) else {
+        panic!("expected a refusal")
+    };
+    assert!(message.starts_with("no trade record can be used: trades[0]: ") && message.contains("; trades[1]: "));
+    assert!(matches!(thread(&session, &summary, None, &templates), Err(Stop::NothingToDo(_))));
 }
 
 #[test]

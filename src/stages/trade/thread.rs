@@ -3,6 +3,7 @@
 use super::{DISCLOSURE, normalize::settings};
 use crate::{
     stages::Stop,
+    story::posts,
     templates::Templates,
     trading::{
         self,
@@ -35,10 +36,11 @@ pub fn thread(
         return Err(Stop::nothing("no trade was closed, and open positions are not published"));
     }
     let privacy = settings(session)?.privacy;
-    let parts = crate::post::thread(&paragraphs(session, summary, lessons, privacy));
-    let rendered = templates.render("trade_thread.md", serde_json::json!({ "parts": parts }))?;
+    let post = posts::post(&paragraphs(session, summary, lessons, privacy));
+    let rendered = templates.render("social_post.md", &post)?;
     let mut artifact = ArtifactGenerated::of_session(session.session_id, ArtifactType::TradeThread, rendered.text);
     artifact.template = Some(rendered.template);
+    artifact.notes.insert("parts".into(), post.parts.into());
     Ok(artifact)
 }
 
@@ -90,7 +92,7 @@ fn paragraphs(
     let tellable = lessons.into_iter().flat_map(|found| &found.lessons);
     let tellable =
         tellable.filter(|lesson| privacy == Privacy::Dollars || !private.contains(&lesson.detector.as_str()));
-    paragraphs.extend(tellable.map(|lesson| format!("Lesson: {}", lesson.text.replace(['@', '#', '<', '['], ""))));
+    paragraphs.extend(tellable.map(|lesson| format!("Lesson: {}", lesson.text)));
     paragraphs
 }
 
