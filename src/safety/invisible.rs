@@ -1,8 +1,11 @@
 //! Characters that nobody sees and that change what a text says: bidi controls, tag characters, zero-width runs.
 //!
-//! A single joiner between two characters that are not ASCII stays: emoji sequences and several scripts need it.
+//! A byte order mark at the very beginning stays: it is how a file begins, and a README is given back as it was. A single joiner between two characters that are not ASCII stays: emoji sequences and several scripts need it.
 
 use std::borrow::Cow;
+
+/// The byte order mark.
+const MARK: char = '\u{FEFF}';
 
 /// The text without invisible characters, and the line of each run that was taken out.
 pub(super) fn strip(text: &str) -> (Cow<'_, str>, Vec<usize>) {
@@ -13,6 +16,10 @@ pub(super) fn strip(text: &str) -> (Cow<'_, str>, Vec<usize>) {
     let mut removed = Vec::new();
     let mut line = 1;
     let mut rest = text;
+    if let Some(after) = text.strip_prefix(MARK) {
+        out.push(MARK);
+        rest = after;
+    }
     while let Some(c) = rest.chars().next() {
         let run = rest.find(|c| !is_suspect(c)).unwrap_or(rest.len());
         if run == 0 {
@@ -65,7 +72,8 @@ mod tests {
         check("hi\u{E0041}\u{E0042}\u{E007F}!", "hi!", 1);
         check("a\u{200B}\u{200C}\u{200D}b", "ab", 1);
         check("gh\u{200D}p", "ghp", 1);
-        check("\u{FEFF}start", "start", 1);
+        check("a\u{FEFF}b", "ab", 1);
+        check("\u{FEFF}\u{FEFF}start", "\u{FEFF}start", 1);
         check("é\u{200D}\u{200D}é", "éé", 1);
     }
 
@@ -74,6 +82,7 @@ mod tests {
         check("👩\u{200D}💻 and ❤\u{FE0F}", "👩\u{200D}💻 and ❤\u{FE0F}", 0);
         check("می\u{200C}خواهم", "می\u{200C}خواهم", 0);
         check("naïve café", "naïve café", 0);
+        check("\u{FEFF}start", "\u{FEFF}start", 0);
     }
 
     #[test]

@@ -4,7 +4,7 @@
 //! - An existing README changes inside our block and nowhere else; a block that somebody edited fails the step.
 //! - Everything said comes from the scan, the story or the session's own time. What has no fact is left out.
 //! - Where the repository was not read, nobody knows whether it has a README: `notes.base` is `unknown` then, so that
-//!   publishing never overwrites one. It is `existing` with the digest of what was read, or `none`, where we do know.
+//!   publishing never overwrites one. `notes.base_redacted` says that the text was cleaned where the README is not. It is `existing` with the digest of what was read, or `none`, where we do know.
 
 use crate::{
     markdown::{blocks, score::score},
@@ -48,6 +48,10 @@ pub fn readme(
             (renewed(existing, text)?, template, "existing")
         }
         None => {
+            // A README that nobody could read is a README all the same, and never overwritten.
+            if let Some(unread) = unread(scan) {
+                return Err(Stop::nothing(format!("the repository has a {unread}, which was not read")));
+            }
             let first = first(name, scan, templates)?;
             let (text, template) = match (first, recent) {
                 (None, None) => return Err(Stop::nothing(format!("nothing to say about {name} but its name"))),
@@ -66,10 +70,21 @@ pub fn readme(
     artifact.notes.insert("base".into(), json!(base));
     if let Some(existing) = &scan.readme {
         artifact.notes.insert("base_path".into(), json!(existing.path));
+        if existing.text.contains("[redacted:") {
+            // Its bytes are not the repository's: only the block may be taken over, never the whole text.
+            artifact.notes.insert("base_redacted".into(), json!(true));
+        }
         artifact.notes.insert("base_sha256".into(), json!(Digest::of(existing.text.as_bytes())));
     }
     artifact.notes.insert("readme_score".into(), json!(score(&artifact.content, scan)));
     Ok(artifact)
+}
+
+/// A README at the top that is not Markdown, not text or too large.
+fn unread(scan: &RepoScanned) -> Option<&str> {
+    let names = scan.structure.as_ref().map_or(&[][..], |structure| &structure.top_level);
+    let stem = |name: &str| name.split('.').next().is_some_and(|stem| stem.eq_ignore_ascii_case("readme"));
+    names.iter().map(String::as_str).find(|name| !name.ends_with('/') && stem(name))
 }
 
 /// The README as it stands, with our block replaced.

@@ -256,6 +256,22 @@ fn a_commit_the_repository_does_not_have_is_not_listed() {
 }
 
 #[test]
+fn a_readme_that_was_not_read_is_left_alone() {
+    for (name, made_one) in [("README.rst", false), ("Readme.md", false), ("README", false), ("readme-assets/", true)] {
+        let mut scan = rust(None);
+        scan.structure.as_mut().expect("the example has one").top_level.push(name.into());
+        assert_eq!(made(&scan, None).is_ok(), made_one, "{name}");
+    }
+}
+
+#[test]
+fn a_readme_that_was_cleaned_says_so() {
+    let notes = |text: &str| written(&rust(Some(("README.md", text))), None).notes;
+    assert_eq!(notes("# A\n\nAsk [redacted:email].\n")["base_redacted"], json!(true));
+    assert!(!notes("# A\n").contains_key("base_redacted"));
+}
+
+#[test]
 fn a_long_list_is_cut_at_twenty_and_counted() {
     let commits: Vec<Commit> =
         (0..23).map(|n| commit(&format!("{n:02x}{:038}", 0), &format!("change {n} by @ann"))).collect();
