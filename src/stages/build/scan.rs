@@ -9,6 +9,7 @@ use crate::{
     git::{self, Repo, Tree, Window},
     project,
     stages::graph::Stop,
+    wording::count,
     world::{World, last_component},
 };
 use chrono::TimeDelta;
@@ -155,7 +156,8 @@ fn of_list(session: &SessionCompleted, repo: &Repo, warnings: &mut Vec<String>) 
                 let more = hashes.iter().filter(|hash| !listed(hash)).count();
                 if more > 0 {
                     warnings.push(format!(
-                        "{more} more by the same author in the session's window: only the listed commits count"
+                        "{} by the same author in the session's window: only the listed ones count",
+                        count(more as u64, "more commit", "more commits")
                     ));
                 }
             }

@@ -103,7 +103,7 @@ fn a_list_is_looked_up_and_what_is_not_found_is_kept_as_told() {
     assert_eq!(scanned.warnings.len(), 3, "{:?}", scanned.warnings);
     assert!(scanned.warnings[0].starts_with("source_data.git_commits[2].hash: "));
     assert!(scanned.warnings[1].starts_with("source_data.git_commits[1].timestamp: "));
-    assert!(scanned.warnings[2].starts_with("1 more by the same author"));
+    assert!(scanned.warnings[2].starts_with("1 more commit by the same author"));
 }
 
 #[test]
