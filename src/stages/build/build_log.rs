@@ -192,7 +192,7 @@ fn texts_of(found: &[Found], role: Role) -> Vec<&str> {
 fn item(entry: &Entry<'_>) -> Value {
     let commit = entry.commit;
     json!({
-        "scope": changelog::scope(commit).filter(|_| commit.conventional),
+        "scope": changelog::scope(commit).filter(|_| changelog::is_known(commit)),
         "title": cut(changelog::title(commit), HEADER_MAX),
         "hash": entry.hash,
         "pr": commit.pr.filter(|pr| !changelog::title(commit).contains(&format!("#{pr}"))),

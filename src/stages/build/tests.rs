@@ -263,14 +263,16 @@ fn without_a_scan_the_listed_commits_are_read_all_the_same() {
 }
 
 #[test]
-fn a_lesson_is_told_once_and_a_tools_line_never() {
+fn a_lesson_and_a_scope_are_told_once_and_a_tools_line_never() {
     let (session, mut scan) = whole();
     scan.commits = vec![
         commit("1111111", "fix: one\n\nIt broke.\n\nLesson: look twice."),
+        commit("3333333", "wip(api): half"),
         commit("2222222", "Two (#2)\n\nWhy.\n\n---------\n\nCo-authored-by: A"),
     ];
     let log = texts(&session, Some(&scan)).log.unwrap().content;
     assert_eq!(log.matches("look twice").count(), 1, "{log}");
+    assert!(log.contains("\n- wip(api): half (`3333333`)\n"), "{log}");
     assert!(log.contains("It broke.") && log.contains("Why.") && !log.contains("---"), "{log}");
 }
 
