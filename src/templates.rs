@@ -148,5 +148,16 @@ mod tests {
             .map(|entry| entry.expect("reads").file_name().to_string_lossy().into_owned())
             .collect();
         assert_eq!(files, BUILT_IN.iter().map(|row| row.0.to_owned()).collect());
+    use serde_json::json;
+
+    #[test]
+    fn numbers_are_numbers_and_exact() {
+        let folder = tempfile::tempdir().unwrap();
+        let source = "{{ whole + 1 }} {{ price }} {{ huge }} {{ deep[0].n }}";
+        std::fs::write(folder.path().join("social_post.md"), source).unwrap();
+        let price: serde_json::Value = serde_json::from_str("175.50").unwrap();
+        let context = json!({ "whole": 41, "price": price, "huge": u64::MAX, "deep": [{ "n": -1 }] });
+        let rendered = Templates::load(Some(folder.path())).unwrap().render("social_post.md", context).unwrap();
+        assert_eq!(rendered.text, "42 175.50 18446744073709551615 -1");
     }
 }

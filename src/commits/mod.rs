@@ -17,7 +17,7 @@ pub use header::{Header, KNOWN_TYPES};
 pub use message::{Parsed, parse};
 pub use people::name_only;
 pub use place::{Hidden, Place, hidden, link_reverts, place};
-pub use record::from_record;
+pub use record::{from_record, from_records, in_order, unique};
 
 use flywheel_events::{Commit, FileChange, stamp::Stamp};
 

@@ -78,8 +78,12 @@ pub fn place(commits: &[Commit]) -> Vec<Place> {
     places
 }
 
-/// The one commit before `index` whose hash this is or begins with.
+/// The commit before `index` that has this hash, else the one whose hash it begins, or that begins it.
 fn named(commits: &[Commit], index: usize, hash: &str) -> Option<usize> {
+    let whole = commits[..index].iter().rposition(|commit| commit.hash.eq_ignore_ascii_case(hash));
+    if whole.is_some() {
+        return whole;
+    }
     let mut matches =
         commits[..index].iter().enumerate().filter(|(_, commit)| same_hash(&commit.hash, hash)).map(|(index, _)| index);
     let first = matches.next()?;

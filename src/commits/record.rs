@@ -1,9 +1,44 @@
 //! A commit as the session's agent lists it, where git is not there to tell.
 
-use super::{Raw, message::split, people::name_only, place::is_merge_header};
+use super::{Raw, link_reverts, message::split, people::name_only, place::is_merge_header};
 use flywheel_events::{Commit, CommitRecord, FileChange, stamp, stamp::Stamp};
 use serde_json::Value;
 use std::collections::BTreeSet;
+
+/// All the commits a session lists, each once, oldest first where every one has a time, with what is odd about them.
+pub fn from_records(records: &[CommitRecord]) -> (Vec<Commit>, Vec<String>) {
+    let mut warnings = vec![];
+    let mut commits: Vec<Commit> = vec![];
+    for (index, record) in unique(records, &mut warnings) {
+        let (commit, warning) = from_record(record, index);
+        commits.push(commit);
+        warnings.extend(warning);
+    }
+    in_order(&mut commits);
+    link_reverts(&mut commits);
+    (commits, warnings)
+}
+
+/// The records with their places, each hash once.
+pub fn unique<'a>(records: &'a [CommitRecord], warnings: &mut Vec<String>) -> Vec<(usize, &'a CommitRecord)> {
+    let mut seen = BTreeSet::new();
+    let mut unique = vec![];
+    for (index, record) in records.iter().enumerate() {
+        if seen.insert(record.hash.to_ascii_lowercase()) {
+            unique.push((index, record));
+        } else {
+            warnings.push(format!("source_data.git_commits[{index}].hash: listed before, counted once"));
+        }
+    }
+    unique
+}
+
+/// Oldest first where every commit has a time, else as they are.
+pub fn in_order(commits: &mut [Commit]) {
+    if commits.iter().all(|commit| commit.timestamp.is_some()) {
+        commits.sort_by_key(|commit| commit.timestamp);
+    }
+}
 
 /// Reads the record at `index` of `source_data.git_commits`, with a warning if its stamp is odd. Lines are null: nobody
 /// counted them.

@@ -281,15 +281,21 @@ fn name(arguments: &[&str]) -> String {
     arguments.first().copied().unwrap_or_default().to_owned()
 }
 
-/// The first line of the complaint, without this machine's paths.
+/// What git says was wrong, without this machine's paths.
 fn failed(repo: &Repo, arguments: &[&str], complaint: &[u8]) -> Error {
     let complaint = String::from_utf8_lossy(complaint);
-    let line = complaint.lines().find(|line| !line.trim().is_empty()).unwrap_or("it did not say why");
-    let mut message = line.trim().to_owned();
+    let mut message = gist(&complaint).to_owned();
     for place in [Some(&repo.git_dir), repo.top.as_ref()].into_iter().flatten() {
         message = without(&message, place);
     }
     Error::Failed { command: name(arguments), message }
+}
+
+/// The line that ended git, else the first one that is no advice.
+fn gist(complaint: &str) -> &str {
+    let lines = || complaint.lines().map(str::trim).filter(|line| !line.is_empty());
+    let wrong = lines().find(|line| line.starts_with("fatal: ") || line.starts_with("error: "));
+    wrong.or_else(|| lines().find(|line| !line.starts_with("hint: "))).unwrap_or("it did not say why")
 }
 
 fn without(message: &str, place: &Path) -> String {
@@ -311,6 +317,18 @@ mod tests {
             if answer.contains("enough") { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
         });
         (ended, answer)
+    }
+
+    #[test]
+    fn an_error_says_what_was_wrong_rather_than_what_else_could_be_done() {
+        for (complaint, expect) in [
+            ("hint: one\nhint: two\nfatal: bad object HEAD\n", "fatal: bad object HEAD"),
+            ("hint: one\nwarning: odd\n", "warning: odd"),
+            ("hint: one\n", "it did not say why"),
+            ("", "it did not say why"),
+        ] {
+            assert_eq!(gist(complaint), expect);
+        }
     }
 
     /// Whether the process of that number is gone, or is about to be: an orphan's last rites are the system's.

@@ -31,7 +31,7 @@ use std::{borrow::Cow, collections::BTreeMap};
 use accounts::Accounts;
 use engine::Span;
 
-pub use rules::{About, rules};
+pub use rules::{About, is_secret, rules};
 
 /// How often a text is cleaned again at most, because a replacement may bring something to light.
 const PASSES_MAX: usize = 6;

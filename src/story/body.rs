@@ -3,6 +3,7 @@
 //! Left out: trailers (`Signed-off-by: …`, `BREAKING CHANGE: …`), the sentence `This reverts commit …`, and the
 //! bullets that were recovered as squash items.
 
+use super::evidence::{self, Role};
 use flywheel_events::Commit;
 
 /// The body's paragraphs in the author's own lines, or nothing.
@@ -27,6 +28,15 @@ pub fn prose(commit: &Commit) -> Option<String> {
         .filter(|paragraph| !paragraph.trim().is_empty())
         .collect();
     (!kept.is_empty()).then(|| kept.join("\n\n"))
+}
+
+/// The body without its lessons, which are told in their own place; nothing where it says nothing else.
+pub fn without_lessons(commit: &Commit) -> Option<String> {
+    let whole = prose(commit)?;
+    let (rest, labelled) = evidence::read(&whole);
+    let only_lessons = labelled.iter().all(|(role, _)| *role == Role::Lesson);
+    let said = if only_lessons { rest } else { whole };
+    (!said.is_empty()).then_some(said)
 }
 
 /// Whether a paragraph is a block of footers: it begins with one, and every line is one or continues one.
@@ -62,7 +72,9 @@ fn is_noise(line: &str, commit: &Commit) -> bool {
         let mut items = commit.squash_items.iter();
         items.any(|item| !item.description.is_empty() && text.contains(&item.description))
     };
-    line.starts_with("This reverts commit ") || bullet.is_some_and(recovered)
+    // GitHub draws a line under the list of a squashed branch.
+    let rule = line.len() >= 3 && line.bytes().all(|byte| byte == b'-');
+    rule || line.starts_with("This reverts commit ") || bullet.is_some_and(recovered)
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@
 //! - A revert cancels the commit it names where both are in the session; a revert that is itself reverted cancels
 //!   nothing. A revert of something older is work of the session like any other.
 
+use crate::commits::{self, Place, place};
 use flywheel_events::Commit;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -32,8 +33,8 @@ pub const OTHER: Kind = ("", "Other changes", "other change", "other changes");
 
 /// Fewest characters of a short hash.
 const SHORT: usize = 7;
-/// Fewest characters by which a revert may name a commit whose hash is longer: git's own limit.
-const NAME_MIN: usize = 4;
+/// Digits of a whole SHA-1 hash. What is shorter, or no number, is what the session calls its commit, and stays.
+const WHOLE: usize = 40;
 
 /// A session's commits, sorted out.
 #[derive(Debug, Default)]
@@ -42,8 +43,6 @@ pub struct Changelog<'a> {
     pub groups: Vec<Group<'a>>,
     /// What was taken back within the session, oldest first.
     pub cancelled: Vec<Cancelled<'a>>,
-    /// How many of the commits only revert another one of the session.
-    pub cancelling: u64,
     /// What is not listed.
     pub hidden: Hidden,
 }
@@ -62,8 +61,10 @@ pub struct Group<'a> {
 pub struct Entry<'a> {
     /// The commit.
     pub commit: &'a Commit,
-    /// Its hash, cut to seven characters, or as many more as tell it from the session's others.
+    /// Its hash, cut to seven digits, or as many more as tell it from the session's others.
     pub hash: &'a str,
+    /// Its place among the session's commits, oldest first.
+    pub at: usize,
 }
 
 /// A commit that was taken back within the session.
@@ -71,8 +72,8 @@ pub struct Entry<'a> {
 pub struct Cancelled<'a> {
     /// The commit.
     pub entry: Entry<'a>,
-    /// What took it back; never empty.
-    pub by: Vec<Entry<'a>>,
+    /// What took it back.
+    pub by: Entry<'a>,
 }
 
 /// Commits that are counted but not listed.
@@ -95,20 +96,17 @@ impl<'a> Changelog<'a> {
     /// Sorts commits out; they come oldest first.
     pub fn of(commits: &'a [Commit]) -> Self {
         let hashes = short_hashes(commits);
-        let entry = |i: usize| Entry { commit: &commits[i], hash: hashes[i] };
-        let taken_back = taken_back(commits);
-        let cancelling: BTreeSet<usize> = taken_back.values().flatten().copied().collect();
-        let mut log = Self { cancelling: cancelling.len() as u64, ..Self::default() };
+        let entry = |at: usize| Entry { commit: &commits[at], hash: hashes[at], at };
+        let mut log = Self::default();
         let mut groups: BTreeMap<usize, Vec<Entry<'a>>> = BTreeMap::new();
-        for (i, commit) in commits.iter().enumerate() {
-            if commit.merge {
-                log.hidden.merges += 1;
-            } else if is_fixup(commit) {
-                log.hidden.fixups += 1;
-            } else if let Some(by) = taken_back.get(&i) {
-                log.cancelled.push(Cancelled { entry: entry(i), by: by.iter().rev().map(|&i| entry(i)).collect() });
-            } else if !cancelling.contains(&i) {
-                groups.entry(rank(commit)).or_default().push(entry(i));
+        for (at, place) in place(commits).into_iter().enumerate() {
+            match place {
+                Place::Hidden(commits::Hidden::Merge) => log.hidden.merges += 1,
+                Place::Hidden(commits::Hidden::Fixup | commits::Hidden::Squash) => log.hidden.fixups += 1,
+                Place::RevertedBy(by) => log.cancelled.push(Cancelled { entry: entry(at), by: entry(by) }),
+                // Told beside what it took back.
+                Place::Reverts(_) => {}
+                Place::Entry => groups.entry(rank(&commits[at])).or_default().push(entry(at)),
             }
         }
         log.groups = groups
@@ -128,7 +126,7 @@ impl<'a> Changelog<'a> {
 
     /// How many commits are listed: what shipped, what was cancelled, and what cancelled it.
     pub fn entries(&self) -> u64 {
-        self.shipped().count() as u64 + self.cancelled.len() as u64 + self.cancelling
+        self.shipped().count() as u64 + 2 * self.cancelled.len() as u64
     }
 
     /// The commits of one type that shipped.
@@ -142,11 +140,16 @@ pub fn scope(commit: &Commit) -> Option<&str> {
     commit.scope.as_deref().map(str::trim).filter(|scope| !scope.is_empty())
 }
 
+/// The first line of the message.
+pub fn header(commit: &Commit) -> &str {
+    commit.message.lines().map(str::trim).find(|line| !line.is_empty()).unwrap_or_default()
+}
+
 /// What the commit did: its description, or its whole header where the type is not one of [`KINDS`].
 pub fn title(commit: &Commit) -> &str {
-    let header = commit.message.lines().map(str::trim).find(|line| !line.is_empty()).unwrap_or_default();
+    let header = header(commit);
     let description = commit.description.trim();
-    let whole = rank(commit) == KINDS.len() || description.is_empty();
+    let whole = !is_known(commit) || description.is_empty();
     match (whole, header.is_empty()) {
         (true, false) => header,
         (_, true) | (false, _) if !description.is_empty() => description,
@@ -154,64 +157,14 @@ pub fn title(commit: &Commit) -> &str {
     }
 }
 
+/// Whether its type is one of [`KINDS`], so that [`title`] leaves type and scope out.
+pub fn is_known(commit: &Commit) -> bool {
+    rank(commit) < KINDS.len()
+}
+
 fn rank(commit: &Commit) -> usize {
     let kind = commit.kind.as_deref().filter(|_| commit.conventional);
     kind.and_then(|kind| KINDS.iter().position(|(name, ..)| name.eq_ignore_ascii_case(kind))).unwrap_or(KINDS.len())
-}
-
-fn is_fixup(commit: &Commit) -> bool {
-    ["fixup! ", "squash! ", "amend! "].iter().any(|mark| commit.message.trim_start().starts_with(mark))
-}
-
-fn is_hidden(commit: &Commit) -> bool {
-    commit.merge || is_fixup(commit)
-}
-
-/// The beginning that every spelling of a hash shares, in lower case.
-fn stem(hash: &str) -> String {
-    hash.trim().chars().take(NAME_MIN).collect::<String>().to_lowercase()
-}
-
-/// Cancelled commits, each with the commits that revert it, newest first.
-fn taken_back(commits: &[Commit]) -> BTreeMap<usize, Vec<usize>> {
-    let mut by_stem: BTreeMap<String, Vec<usize>> = BTreeMap::new();
-    for (i, commit) in commits.iter().enumerate().filter(|(_, commit)| !is_hidden(commit)) {
-        by_stem.entry(stem(&commit.hash)).or_default().push(i);
-    }
-    let mut cancelled: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
-    let mut acted = BTreeSet::new();
-    // From the newest on: a revert that was itself reverted does nothing.
-    for (i, commit) in commits.iter().enumerate().rev() {
-        let Some(target) = commit.reverts.as_deref().map(str::trim).filter(|_| !is_hidden(commit)) else { continue };
-        if cancelled.contains_key(&i) {
-            continue;
-        }
-        let alike = by_stem.get(&stem(target)).map(Vec::as_slice).unwrap_or_default();
-        for j in named(commits, alike, target) {
-            if j != i && !acted.contains(&j) {
-                cancelled.entry(j).or_default().push(i);
-                acted.insert(i);
-            }
-        }
-    }
-    cancelled
-}
-
-/// Those of `among` that a hash names: the ones it equals (a record may be listed twice), else the one whose beginning
-/// it is, or that is its beginning. A name that fits several commits names none.
-fn named(commits: &[Commit], among: &[usize], name: &str) -> Vec<usize> {
-    let name = name.to_lowercase();
-    let with = |fits: &dyn Fn(&str) -> bool| -> Vec<usize> {
-        among.iter().copied().filter(|&i| fits(&commits[i].hash.to_lowercase())).collect()
-    };
-    let equal = with(&|hash| hash == name);
-    if !equal.is_empty() {
-        return equal;
-    }
-    let long = |text: &str| text.chars().count() >= NAME_MIN;
-    let begun = with(&|hash| long(hash) && long(&name) && (hash.starts_with(&name) || name.starts_with(hash)));
-    let hashes: BTreeSet<&str> = begun.iter().map(|&i| commits[i].hash.as_str()).collect();
-    if hashes.len() == 1 { begun } else { vec![] }
 }
 
 /// Each commit's hash, cut so that it still tells the commits apart.
@@ -226,14 +179,14 @@ fn short_hashes(commits: &[Commit]) -> Vec<&str> {
             *length = (*length).max(shared + 1);
         }
     }
-    let cut = |hash: &'_ str, length: usize| hash.char_indices().nth(length).map_or(hash.len(), |(i, _)| i);
-    commits
-        .iter()
-        .map(|commit| {
-            let length = lengths.get(commit.hash.as_str()).copied().unwrap_or(SHORT);
-            &commit.hash[..cut(&commit.hash, length)]
-        })
-        .collect()
+    let length = |commit: &Commit| lengths.get(commit.hash.as_str()).copied().unwrap_or(SHORT);
+    commits.iter().map(|commit| short_hash(&commit.hash, length(commit))).collect()
+}
+
+/// The hash as a reader sees it: a whole one of git's by its first digits, anything else as it is.
+fn short_hash(hash: &str, length: usize) -> &str {
+    let whole = hash.len() >= WHOLE && hash.bytes().all(|byte| byte.is_ascii_hexdigit());
+    hash.get(..length).filter(|_| whole).unwrap_or(hash)
 }
 
 #[cfg(test)]
@@ -279,11 +232,8 @@ pub(crate) mod tests {
                 format!("{}: {}", group.kind.1, titles.join(", "))
             })
             .collect();
-        let cancelled: Vec<String> = log
-            .cancelled
-            .iter()
-            .map(|one| format!("{}<{}", one.entry.hash, one.by.iter().map(|by| by.hash).collect::<Vec<_>>().join("+")))
-            .collect();
+        let cancelled: Vec<String> =
+            log.cancelled.iter().map(|one| format!("{}<{}", one.entry.hash, one.by.hash)).collect();
         let shown = format!("{}; {}; {}", groups.join(" | "), cancelled.join(" "), log.hidden.total());
         assert_eq!(shown, expected);
         assert_eq!(log.entries() + log.hidden.total(), commits.len() as u64);
@@ -314,9 +264,8 @@ pub(crate) mod tests {
         let revert = |what: &str, hash: &str| format!("Revert \"{what}\"\n\nThis reverts commit {hash}.");
         let (one, two) = (revert("feat: x", "1111111"), revert("Revert", "22222222222222"));
         let old = revert("feat: old", "9999999");
-        check(&[("11111110", "feat: x"), ("2222222", &one)], "; 1111111<2222222; 0");
-        check(&[("1111111", "feat: x"), ("2222222222", &one), ("3333333", &two)], "Features: x; 2222222<3333333; 0");
-        check(&[("1111111", "feat: x"), ("2222222", &one), ("4444444", &one)], "; 1111111<2222222+4444444; 0");
+        check(&[("11111110", "feat: x"), ("2222222", &one)], "; 11111110<2222222; 0");
+        check(&[("1111111", "feat: x"), ("2222222222", &one), ("3333333", &two)], "Features: x; 2222222222<3333333; 0");
         check(&[("a1", "feat: x"), ("a2", &revert("feat: x", "a1"))], "; a1<a2; 0");
         let ambiguous = revert("feat: x", "1111");
         check(
@@ -329,11 +278,15 @@ pub(crate) mod tests {
 
     #[test]
     fn a_short_hash_is_as_long_as_it_must_be() {
-        let commits =
-            [commit("abcdef1234", "a"), commit("abcdef1299", "b"), commit("1234567890", "c"), commit("x", "d")];
-        assert_eq!(short_hashes(&commits), ["abcdef123", "abcdef129", "1234567", "x"]);
-        let accents = [commit("ééééééééé", "a")];
-        assert_eq!(short_hashes(&accents), ["ééééééé"]);
+        let whole = |start: &str| commit(&format!("{start:0<40}"), "a");
+        let short = |commits: &[Commit]| short_hashes(commits).join(" ");
+        assert_eq!(
+            short(&[whole("abcdef1234"), whole("abcdef1299"), whole("1234567890")]),
+            "abcdef123 abcdef129 1234567"
+        );
+        // What the session calls its commits stays whole, whatever it is.
+        let named = "abc123def456 def456ghi789 x ééééééééé";
+        assert_eq!(short(&named.split(' ').map(|hash| commit(hash, "a")).collect::<Vec<_>>()), named);
     }
 
     proptest! {
@@ -351,7 +304,6 @@ pub(crate) mod tests {
                 .collect();
             let log = Changelog::of(&commits);
             prop_assert_eq!(log.entries() + log.hidden.total(), commits.len() as u64);
-            prop_assert!(log.cancelled.iter().all(|one| !one.by.is_empty()));
         }
     }
 }

@@ -14,7 +14,7 @@ use std::collections::BTreeSet;
 pub struct Figures {
     /// Whether git counted them.
     pub counted: bool,
-    /// Commits counted, or listed by the session; null where it neither lists nor claims any.
+    /// Commits counted, or listed by the session; null where it neither lists nor claims any, or nobody knows them.
     pub commits: Option<u64>,
     /// Files changed.
     pub files: Option<u64>,
@@ -52,14 +52,16 @@ impl Figures {
 
     fn counted(session: &SessionCompleted, scan: &RepoScanned, found: &[Found]) -> Self {
         let (claims, stats) = (&session.metadata, &scan.stats);
+        // Without a count of files there is none of commits either, unless there are some.
+        let commits = (stats.commits > 0 || stats.files_changed.is_some()).then_some(stats.commits);
         Self {
             counted: true,
-            commits: Some(stats.commits),
+            commits,
             files: stats.files_changed,
             added: stats.lines_added,
             removed: stats.lines_removed,
             mismatches: mismatches([
-                ("Commits", claims.commits, Some(stats.commits)),
+                ("Commits", claims.commits, commits),
                 ("Files changed", claims.files_changed, stats.files_changed),
                 ("Lines added", claims.lines_added, stats.lines_added),
                 ("Lines removed", claims.lines_removed, stats.lines_removed),

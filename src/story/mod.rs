@@ -36,34 +36,16 @@ pub fn extract(session: &SessionCompleted, commits: &[Commit]) -> StoryExtracted
     story
 }
 
-/// The session's commits: as scanned, else as the session lists them, whole headers and nothing parsed.
+/// The session's commits: as scanned, without those the session lists and the repository does not have (a claim is no
+/// work); else as the session lists them.
 pub fn commits(session: &SessionCompleted, scan: Option<&RepoScanned>) -> Vec<Commit> {
-    if let Some(scan) = scan {
-        return scan.commits.clone();
+    match scan {
+        Some(scan) => {
+            let seen = |commit: &&Commit| !scan.commits_not_found.contains(&commit.hash);
+            scan.commits.iter().filter(seen).cloned().collect()
+        }
+        None => crate::commits::from_records(&session.source_data.git_commits).0,
     }
-    let records = session.source_data.git_commits.iter();
-    records
-        .map(|record| {
-            let message = record.message.clone().unwrap_or_default();
-            Commit {
-                hash: record.hash.clone(),
-                author: record.author.clone(),
-                timestamp: None,
-                description: message.lines().next().unwrap_or_default().to_owned(),
-                message,
-                files: vec![],
-                merge: false,
-                conventional: false,
-                kind: None,
-                scope: None,
-                breaking: false,
-                breaking_note: None,
-                reverts: None,
-                pr: None,
-                squash_items: vec![],
-            }
-        })
-        .collect()
 }
 
 /// The sentences of a text, trimmed and whole, line breaks as spaces.
@@ -140,7 +122,7 @@ fn features(found: &[Found], log: &Changelog<'_>) -> Vec<Statement> {
 /// What commit bodies add: labelled lines, the first fix that says what was wrong, why something was reverted.
 fn from_commits(story: &mut StoryExtracted, log: &Changelog<'_>) {
     let evidence = |commit: &Commit| vec![Evidence::Commit(commit.hash.clone())];
-    let reverting = log.cancelled.iter().flat_map(|one| &one.by);
+    let reverting = log.cancelled.iter().map(|one| &one.by);
     for entry in log.shipped().chain(reverting) {
         let Some((_, labelled)) = body::prose(entry.commit).map(|prose| evidence::read(&prose)) else { continue };
         for (role, text) in labelled {
@@ -156,7 +138,7 @@ fn from_commits(story: &mut StoryExtracted, log: &Changelog<'_>) {
     if story.problem.is_some() || story.solution.is_some() {
         return;
     }
-    let reverts = log.cancelled.iter().map(|one| &one.by[0]);
+    let reverts = log.cancelled.iter().map(|one| &one.by);
     let told = log.of_kind("fix").chain(reverts).chain(log.of_kind("revert")).find_map(|entry| {
         let (prose, _) = evidence::read(&body::prose(entry.commit)?);
         let first = prose.split("\n\n").next().unwrap_or_default().trim().to_owned();

@@ -67,11 +67,13 @@ fn each_rule_fails_by_its_own_fault() {
 fn a_secret_or_a_home_directory_blocks_whatever_the_score() {
     for (text, expect) in [
         ("/home/ann/work", "a path of somebody's machine in line 17"),
-        ("-----BEGIN RSA PRIVATE KEY-----", "a secret in line 17"),
+        ("[redacted:private-key]", "a secret stood in line 17 (private-key)"),
+        ("[redacted:held-secret:GITHUB_TOKEN]", "a secret stood in line 17 (held-secret)"),
     ] {
         let score = score(&GOOD.replace("See [the", &format!("{text} See [the")), &RepoScanned::example());
         assert_eq!((score.clean, score.score, score.blockers), (false, 90, vec![expect.to_owned()]));
     }
+    assert!(score(&GOOD.replace("See [the", "[redacted:email] [redacted:phone] [the"), &RepoScanned::example()).clean);
     assert!(score(&GOOD.replace("See [the", "https://example.org/home/ann [the"), &RepoScanned::example()).clean);
 }
 

@@ -90,6 +90,11 @@ pub fn rules() -> Vec<About> {
     all
 }
 
+/// Whether a kind of finding is a secret, rather than what only identifies people and machines.
+pub fn is_secret(kind: &str) -> bool {
+    [HELD_SECRET, SECRET_FIELD].contains(&kind) || secrets().any(|rule| rule.kind == kind)
+}
+
 /// The rules for secrets. Where two find the same text, the first names it.
 pub(super) fn secrets() -> impl Iterator<Item = &'static Rule> {
     [code_hosts::RULES, clouds::RULES, messaging::RULES, services::RULES, keys::RULES, assignments::RULES]

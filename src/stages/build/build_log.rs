@@ -67,7 +67,7 @@ pub fn build_log(
         "mismatches": figures.mismatches.iter().map(|row| json!({
             "what": row.what, "claimed": number(row.claimed), "found": number(row.found),
         })).collect::<Vec<_>>(),
-        "not_found": figures.not_found,
+        "not_found": scan.map(not_found).unwrap_or_default(),
         "untouched": figures.untouched,
         "session": session.session_id,
         "agent": session.agent_id,
@@ -103,6 +103,18 @@ fn is_own_words(overview: &Statement) -> bool {
 /// Whether the title says the whole text already.
 fn says(title: &str, text: &str) -> bool {
     text.split_whitespace().collect::<Vec<_>>().join(" ").trim_end_matches('.').to_lowercase() == title.to_lowercase()
+}
+
+/// What the session lists and the repository does not have: by whatever the session calls it.
+fn not_found(scan: &RepoScanned) -> Vec<Value> {
+    let of = |hash: &String| scan.commits.iter().find(|commit| commit.hash == *hash);
+    let hashes = scan.commits_not_found.iter();
+    hashes
+        .map(|hash| {
+            let title = of(hash).filter(|commit| !commit.message.trim().is_empty()).map(changelog::header);
+            json!({ "hash": hash, "title": title.map(|title| cut(title, HEADER_MAX)) })
+        })
+        .collect()
 }
 
 /// What is left of the room for long texts.
@@ -150,12 +162,19 @@ fn outcome(log: &Changelog<'_>, figures: &Figures, found: &[Found]) -> String {
     let whose = if figures.counted { "" } else { ", as the session lists them" };
     let mut parts = vec![match (shipped.is_empty(), log.entries() + log.hidden.total()) {
         (false, _) => format!("shipped {}{whose}", list(&shipped)),
+        (true, 0) if figures.counted && figures.commits.is_none() => {
+            "which commits are its own, the session does not say".to_owned()
+        }
         (true, 0) => "no commits".to_owned(),
         (true, _) => "nothing shipped".to_owned(),
     }];
     if !log.cancelled.is_empty() {
         let n = log.cancelled.len() as u64;
         parts.push(format!("{} taken back within the session", count(n, "commit", "commits")));
+    }
+    if !figures.not_found.is_empty() {
+        let (n, are) = (figures.not_found.len() as u64, if figures.not_found.len() == 1 { "is" } else { "are" });
+        parts.push(format!("{} {are} not in the repository", count(n, "listed commit", "listed commits")));
     }
     if shipped.is_empty() {
         parts.push(match reported.is_empty() {
@@ -173,7 +192,7 @@ fn texts_of(found: &[Found], role: Role) -> Vec<&str> {
 fn item(entry: &Entry<'_>) -> Value {
     let commit = entry.commit;
     json!({
-        "scope": changelog::scope(commit).filter(|_| commit.conventional),
+        "scope": changelog::scope(commit).filter(|_| changelog::is_known(commit)),
         "title": cut(changelog::title(commit), HEADER_MAX),
         "hash": entry.hash,
         "pr": commit.pr.filter(|pr| !changelog::title(commit).contains(&format!("#{pr}"))),
@@ -204,7 +223,7 @@ fn groups(log: &Changelog<'_>, texts: &mut Texts) -> Vec<Value> {
 
 fn fixed(log: &Changelog<'_>, texts: &mut Texts) -> Vec<Value> {
     log.of_kind("fix")
-        .filter_map(|entry| Some(with(item(entry), "body", texts.take(&body::prose(entry.commit)?)?)))
+        .filter_map(|entry| Some(with(item(entry), "body", texts.take(&body::without_lessons(entry.commit)?)?)))
         .collect()
 }
 
@@ -222,9 +241,8 @@ fn cancelled(log: &Changelog<'_>, texts: &mut Texts) -> Vec<Value> {
     log.cancelled
         .iter()
         .map(|one| {
-            let by: Vec<&str> = one.by.iter().map(|by| by.hash).collect();
-            let why = one.by.iter().find_map(|by| body::prose(by.commit)).and_then(|why| texts.take(&why));
-            with(with(item(&one.entry), "by", by), "body", why)
+            let why = body::prose(one.by.commit).and_then(|why| texts.take(&why));
+            with(with(item(&one.entry), "by", one.by.hash), "body", why)
         })
         .collect()
 }
@@ -296,8 +314,11 @@ fn numbers(session: &SessionCompleted, log: &Changelog<'_>, figures: &Figures) -
         format!("{} = {} listed above + {} hidden ({})", number(all), number(listed), number(total), list(&what))
     });
     row("Commits", sum.or_else(|| figures.commits.map(number)));
-    row("Files changed", figures.files.map(number));
-    row("Lines", figures.lines());
+    // Where nothing was committed, nothing was changed: three zeros say no more than one.
+    if !(figures.counted && figures.commits == Some(0)) {
+        row("Files changed", figures.files.map(number));
+        row("Lines", figures.lines());
+    }
     row("Duration", session.metadata.duration_minutes.and_then(duration));
     rows
 }

@@ -4,26 +4,33 @@
 //! - An existing README changes inside our block and nowhere else; a block that somebody edited fails the step.
 //! - Everything said comes from the scan, the story or the session's own time. What has no fact is left out.
 //! - Where the repository was not read, nobody knows whether it has a README: `notes.base` is `unknown` then, so that
-//!   publishing never overwrites one. It is `existing` with the digest of what was read, or `none`, where we do know.
+//!   publishing never overwrites one. `notes.base_redacted` says that the text was cleaned where the README is not. It is `existing` with the digest of what was read, or `none`, where we do know.
 
 use crate::{
     markdown::{blocks, score::score},
     stages::Stop,
+    story::{
+        self,
+        changelog::{self, Changelog},
+    },
     templates::{Rendered, Templates},
+    wording::cut,
 };
 use flywheel_events::{
-    ArtifactGenerated, ArtifactType, Commit, Digest, FiguresFrom, RepoScanned, SessionCompleted, Statement,
-    StoryExtracted, TextFile,
+    ArtifactGenerated, ArtifactType, Digest, FiguresFrom, RepoScanned, SessionCompleted, Statement, StoryExtracted,
+    TextFile,
 };
 use regex::Regex;
 use serde::Serialize;
 use serde_json::json;
-use std::{collections::BTreeSet, sync::LazyLock};
+use std::sync::LazyLock;
 
 /// The id of the block.
 const RECENT_WORK: &str = "recent-work";
 /// Most commits or features the block names.
 const ENTRIES_MAX: usize = 20;
+/// Most characters of one of them.
+const TITLE_MAX: usize = 200;
 
 /// Makes the README of a build session's repository.
 pub fn readme(
@@ -41,6 +48,10 @@ pub fn readme(
             (renewed(existing, text)?, template, "existing")
         }
         None => {
+            // A README that nobody could read is a README all the same, and never overwritten.
+            if let Some(unread) = unread(scan) {
+                return Err(Stop::nothing(format!("the repository has a {unread}, which was not read")));
+            }
             let first = first(name, scan, templates)?;
             let (text, template) = match (first, recent) {
                 (None, None) => return Err(Stop::nothing(format!("nothing to say about {name} but its name"))),
@@ -59,10 +70,21 @@ pub fn readme(
     artifact.notes.insert("base".into(), json!(base));
     if let Some(existing) = &scan.readme {
         artifact.notes.insert("base_path".into(), json!(existing.path));
+        if existing.text.contains("[redacted:") {
+            // Its bytes are not the repository's: only the block may be taken over, never the whole text.
+            artifact.notes.insert("base_redacted".into(), json!(true));
+        }
         artifact.notes.insert("base_sha256".into(), json!(Digest::of(existing.text.as_bytes())));
     }
     artifact.notes.insert("readme_score".into(), json!(score(&artifact.content, scan)));
     Ok(artifact)
+}
+
+/// A README at the top that is not Markdown, not text or too large.
+fn unread(scan: &RepoScanned) -> Option<&str> {
+    let names = scan.structure.as_ref().map_or(&[][..], |structure| &structure.top_level);
+    let stem = |name: &str| name.split('.').next().is_some_and(|stem| stem.eq_ignore_ascii_case("readme"));
+    names.iter().map(String::as_str).find(|name| !name.ends_with('/') && stem(name))
 }
 
 /// The README as it stands, with our block replaced.
@@ -90,27 +112,30 @@ fn recent_work(
     templates: &Templates,
 ) -> Result<Option<Rendered>, Stop> {
     let overview = story.and_then(|story| story.overview.as_ref()).map(text).filter(|text| !text.is_empty());
-    let commits = shipped(&scan.commits);
-    let features: Vec<&str> = match (commits.is_empty(), story) {
+    let commits = story::commits(session, Some(scan));
+    let log = Changelog::of(&commits);
+    let mut shipped: Vec<&changelog::Entry<'_>> = log.shipped().collect();
+    // Newest first: what a cut-off list leaves out is the oldest.
+    shipped.sort_by_key(|entry| std::cmp::Reverse(entry.at));
+    let features: Vec<&str> = match (shipped.is_empty(), story) {
         (true, Some(story)) => story.key_features.iter().map(text).filter(|text| !text.is_empty()).collect(),
         _ => vec![],
     };
-    if overview.is_none() && commits.is_empty() && features.is_empty() {
+    if overview.is_none() && shipped.is_empty() && features.is_empty() {
         return Ok(None);
     }
     let context = Recent {
         date: session.timestamp.format("%Y-%m-%d").to_string(),
         from_session: scan.unreachable.is_some() || scan.figures_from == FiguresFrom::Session,
         overview,
-        // Newest first: what a cut-off list leaves out is the oldest.
-        commits: commits.iter().rev().take(ENTRIES_MAX).map(|commit| entry(commit)).collect(),
-        more: (commits.len() + features.len()).saturating_sub(ENTRIES_MAX),
+        commits: shipped.iter().take(ENTRIES_MAX).map(|shipped| entry(shipped)).collect(),
+        more: (shipped.len() + features.len()).saturating_sub(ENTRIES_MAX),
         features: features.into_iter().take(ENTRIES_MAX).collect(),
     };
     templates.render("readme_recent_work.md", context).map(Some)
 }
 
-/// What the block's template is given. A struct, because a number in a `serde_json::Value` reaches a template as a map.
+/// What the block's template is given.
 #[derive(Serialize)]
 struct Recent<'a> {
     date: String,
@@ -128,49 +153,18 @@ struct Entry<'a> {
     breaking: bool,
 }
 
-fn entry(commit: &Commit) -> Entry<'_> {
-    let described = commit.description.trim();
-    let text = match &commit.scope {
-        Some(scope) if !described.is_empty() => format!("{scope}: {described}"),
-        _ => described.to_owned(),
+fn entry<'a>(shipped: &changelog::Entry<'a>) -> Entry<'a> {
+    let commit = shipped.commit;
+    let described = cut(changelog::title(commit), TITLE_MAX);
+    let text = match changelog::scope(commit).filter(|_| changelog::is_known(commit)) {
+        Some(scope) => format!("{scope}: {described}"),
+        None => described,
     };
-    Entry { hash: short(&commit.hash), text, breaking: commit.breaking }
+    Entry { hash: shipped.hash, text, breaking: commit.breaking }
 }
 
 fn text(statement: &Statement) -> &str {
     statement.text.trim()
-}
-
-/// The commits that shipped something: no merge, no `fixup!`, and nothing that the session itself took back.
-fn shipped(commits: &[Commit]) -> Vec<&Commit> {
-    let mut gone: BTreeSet<usize> = BTreeSet::new();
-    // From the newest: a revert that was itself reverted takes nothing back.
-    for (at, commit) in commits.iter().enumerate().rev().filter(|(_, commit)| commit.reverts.is_some()) {
-        let named = |other: &Commit| commit.reverts.as_deref().is_some_and(|hash| same(hash, &other.hash));
-        if !gone.contains(&at)
-            && let Some(target) = commits[..at].iter().rposition(named)
-        {
-            gone.extend([at, target]);
-        }
-    }
-    let squashes = |message: &str| ["fixup!", "squash!", "amend!"].iter().any(|mark| message.starts_with(mark));
-    let hidden = |commit: &Commit| commit.merge || squashes(commit.message.trim_start());
-    let kept = commits.iter().enumerate().filter(|(at, commit)| !gone.contains(at) && !hidden(commit));
-    kept.map(|(_, commit)| commit).collect()
-}
-
-/// Whether two hashes, one maybe short, name one commit.
-fn same(a: &str, b: &str) -> bool {
-    let (a, b) = (a.to_lowercase(), b.to_lowercase());
-    a == b || a.len().min(b.len()) >= 7 && (a.starts_with(&b) || b.starts_with(&a))
-}
-
-/// A hash as a reader sees it: seven digits, or whatever the session calls the commit.
-fn short(hash: &str) -> &str {
-    match hash.len() > 7 && hash.bytes().all(|byte| byte.is_ascii_hexdigit()) {
-        true => &hash[..7],
-        false => hash,
-    }
 }
 
 /// A first README from the project's own manifest and files; nothing where they say nothing beyond the name.

@@ -5,10 +5,11 @@
 //! `metadata` are claims and are never repeated here as figures. Nothing of the fact names a place on this machine.
 
 use crate::{
-    commits::{from_record, link_reverts},
+    commits::{from_record, from_records, in_order, link_reverts, unique},
     git::{self, Repo, Tree, Window},
     project,
     stages::graph::Stop,
+    wording::count,
     world::{World, last_component},
 };
 use chrono::TimeDelta;
@@ -48,12 +49,7 @@ fn open(world: &World, folder: &std::path::Path, repo_path: &str) -> Result<Repo
 
 /// What the session says itself, where nobody can count.
 fn from_session(session: &SessionCompleted, repo_path: Option<&str>, reason: String) -> RepoScanned {
-    let mut warnings = vec![];
-    let records = unique(&session.source_data.git_commits, &mut warnings);
-    let mut commits: Vec<Commit> =
-        records.iter().map(|(index, record)| recorded(record, *index, &mut warnings)).collect();
-    in_order(&mut commits);
-    link_reverts(&mut commits);
+    let (commits, warnings) = from_records(&session.source_data.git_commits);
     let stats =
         RepoStats { files_changed: distinct_files(&commits), commits: commits.len() as u64, ..RepoStats::default() };
     RepoScanned {
@@ -83,7 +79,7 @@ fn from_repository(session: &SessionCompleted, repo: &Repo) -> Result<RepoScanne
         warnings.push("the repository has no commit at HEAD yet".to_owned());
     }
     let found = if session.source_data.git_commits.is_empty() {
-        Found { commits: of_window(session, repo, &mut warnings)?, ..Found::default() }
+        of_window(session, repo, &mut warnings)?
     } else {
         of_list(session, repo, &mut warnings)?
     };
@@ -97,7 +93,7 @@ fn from_repository(session: &SessionCompleted, repo: &Repo) -> Result<RepoScanne
 
     let uncounted = found.commits.iter().any(|commit| commit.at_shallow_edge);
     let mut commits: Vec<Commit> = found.commits.into_iter().map(git::GitCommit::read).collect();
-    let stats = counted(&commits, uncounted);
+    let stats = counted(&commits, uncounted || found.unknown);
     limit_files(&mut commits, &mut warnings);
     if !found.records.is_empty() {
         commits.extend(found.records);
@@ -140,6 +136,8 @@ struct Found {
     commits: Vec<git::GitCommit>,
     records: Vec<Commit>,
     not_found: Vec<String>,
+    /// Nobody says which commits are the session's, so that none is not the same as zero.
+    unknown: bool,
 }
 
 fn of_list(session: &SessionCompleted, repo: &Repo, warnings: &mut Vec<String>) -> Result<Found, Stop> {
@@ -158,7 +156,8 @@ fn of_list(session: &SessionCompleted, repo: &Repo, warnings: &mut Vec<String>) 
                 let more = hashes.iter().filter(|hash| !listed(hash)).count();
                 if more > 0 {
                     warnings.push(format!(
-                        "{more} more by the same author in the session's window: only the listed commits count"
+                        "{} by the same author in the session's window: only the listed ones count",
+                        count(more as u64, "more commit", "more commits")
                     ));
                 }
             }
@@ -172,13 +171,13 @@ fn of_list(session: &SessionCompleted, repo: &Repo, warnings: &mut Vec<String>) 
     Ok(found)
 }
 
-fn of_window(session: &SessionCompleted, repo: &Repo, warnings: &mut Vec<String>) -> Result<Vec<git::GitCommit>, Stop> {
+fn of_window(session: &SessionCompleted, repo: &Repo, warnings: &mut Vec<String>) -> Result<Found, Stop> {
     let Some(window) = window(session) else {
         warnings.push(
             "no commits: the session lists none, and has no metadata.duration_minutes of 0 or more to tell its window"
                 .to_owned(),
         );
-        return Ok(vec![]);
+        return Ok(Found { unknown: true, ..Found::default() });
     };
     let author = author(session);
     let collected = git::collect(repo, window, Some(author)).map_err(stop)?;
@@ -188,7 +187,7 @@ fn of_window(session: &SessionCompleted, repo: &Repo, warnings: &mut Vec<String>
             collected.by_others
         ));
     }
-    Ok(collected.commits)
+    Ok(Found { commits: collected.commits, ..Found::default() })
 }
 
 /// The name the session's agent commits under.
@@ -208,31 +207,10 @@ fn window(session: &SessionCompleted) -> Option<Window> {
     Some(Window { since, until: Some(session.timestamp) })
 }
 
-/// The records with their places, each hash once.
-fn unique<'a>(records: &'a [CommitRecord], warnings: &mut Vec<String>) -> Vec<(usize, &'a CommitRecord)> {
-    let mut seen = BTreeSet::new();
-    let mut unique = vec![];
-    for (index, record) in records.iter().enumerate() {
-        if seen.insert(record.hash.to_ascii_lowercase()) {
-            unique.push((index, record));
-        } else {
-            warnings.push(format!("source_data.git_commits[{index}].hash: listed before, counted once"));
-        }
-    }
-    unique
-}
-
 fn recorded(record: &CommitRecord, index: usize, warnings: &mut Vec<String>) -> Commit {
     let (commit, warning) = from_record(record, index);
     warnings.extend(warning);
     commit
-}
-
-/// Oldest first where every commit has a time, else as they are.
-fn in_order(commits: &mut [Commit]) {
-    if commits.iter().all(|commit| commit.timestamp.is_some()) {
-        commits.sort_by_key(|commit| commit.timestamp);
-    }
 }
 
 fn distinct_files(commits: &[Commit]) -> Option<u64> {
@@ -241,7 +219,7 @@ fn distinct_files(commits: &[Commit]) -> Option<u64> {
     (!files.is_empty()).then_some(files.len() as u64)
 }
 
-/// Totals as git counts them; no files and lines where a commit could not be counted.
+/// Totals as git counts them; no files and lines where a commit could not be counted, or nobody knows the commits.
 fn counted(commits: &[Commit], uncounted: bool) -> RepoStats {
     let files = || commits.iter().flat_map(|commit| &commit.files);
     let sum = |lines: &mut dyn Iterator<Item = Option<u64>>| lines.flatten().fold(0, u64::saturating_add);

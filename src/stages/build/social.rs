@@ -38,12 +38,16 @@ pub fn social(
     let place = scan.and_then(|scan| scan.repo_name.as_deref());
     let features = story.map(|story| story.key_features.as_slice()).unwrap_or_default();
     let shipped: Vec<&str> = log.shipped().map(|entry| title(entry.commit)).collect();
+    let figures = Figures::of(session, scan, &commits, &found);
+    // What no repository shows is what the agent says.
+    let reports = || format!("{} reports", session.agent_id);
     let (named, lead): (Vec<&str>, String) = match features.first() {
-        Some(first) if matches!(first.evidence.first(), Some(Evidence::Commit(_))) => {
+        Some(first) if figures.counted && matches!(first.evidence.first(), Some(Evidence::Commit(_))) => {
             (texts(features), "New".to_owned())
         }
-        Some(_) => (texts(features), format!("{} reports", session.agent_id)),
-        None => (shipped, "Done".to_owned()),
+        Some(_) => (texts(features), reports()),
+        None if figures.counted => (shipped, "Done".to_owned()),
+        None => (shipped, reports()),
     };
     let mut paragraphs = vec![];
     if let Some(opening) = opening(&found, story, named.is_empty()) {
@@ -63,7 +67,7 @@ pub fn social(
     if paragraphs.is_empty() {
         return Err(Stop::nothing("the session says nothing that a post could tell"));
     }
-    paragraphs.extend(Figures::of(session, scan, &commits, &found).counted_sentence());
+    paragraphs.extend(figures.counted_sentence());
     let post = posts::post(&paragraphs);
     let rendered = templates.render("social_post.md", &post)?;
     let mut artifact = ArtifactGenerated::of_session(session.session_id, ArtifactType::SocialPost, rendered.text);

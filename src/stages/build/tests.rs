@@ -236,6 +236,47 @@ fn a_session_with_a_repository() {
 }
 
 #[test]
+fn what_the_repository_does_not_have_did_not_ship() {
+    let (session, mut scan) = whole();
+    scan.commits.push(commit("def456ghi789", "feat: a website"));
+    scan.commits_not_found = vec!["def456ghi789".into()];
+    let texts = texts(&session, Some(&scan));
+    let log = texts.log.unwrap().content;
+    let (shipped, claimed) = log.split_once("## Claimed but not found").unwrap();
+    assert!(!shipped.contains("website") && claimed.contains("  - `def456ghi789` feat: a website\n"), "{log}");
+    assert!(shipped.contains("; 1 listed commit is not in the repository"), "{log}");
+    assert!(!texts.post.unwrap().content.contains("website"));
+    scan.commits.clear();
+    scan.commits_not_found.clear();
+    scan.stats = RepoStats::default();
+    let unknown = self::texts(&session, Some(&scan)).log.unwrap().content;
+    assert!(unknown.contains("**Outcome:** which commits are its own, the session does not say; "), "{unknown}");
+    assert!(!unknown.contains("Commits:") && !unknown.contains("Lines:"), "{unknown}");
+}
+
+#[test]
+fn without_a_scan_the_listed_commits_are_read_all_the_same() {
+    let (session, _) = guide();
+    let log = texts(&session, None).log.unwrap().content;
+    assert!(log.contains("shipped 2 features, as the session lists them"), "{log}");
+    assert!(log.contains("- Add website publisher (`def456ghi789`)"), "{log}");
+}
+
+#[test]
+fn a_lesson_and_a_scope_are_told_once_and_a_tools_line_never() {
+    let (session, mut scan) = whole();
+    scan.commits = vec![
+        commit("1111111", "fix: one\n\nIt broke.\n\nLesson: look twice."),
+        commit("3333333", "wip(api): half"),
+        commit("2222222", "Two (#2)\n\nWhy.\n\n---------\n\nCo-authored-by: A"),
+    ];
+    let log = texts(&session, Some(&scan)).log.unwrap().content;
+    assert_eq!(log.matches("look twice").count(), 1, "{log}");
+    assert!(log.contains("\n- wip(api): half (`3333333`)\n"), "{log}");
+    assert!(log.contains("It broke.") && log.contains("Why.") && !log.contains("---"), "{log}");
+}
+
+#[test]
 fn a_session_without_evidence_is_told_in_short_and_not_posted() {
     let session = session(json!({
         "session_id": "00630e76-7543-4def-a35b-5a8489f0a05c",

@@ -34,6 +34,9 @@ pub fn gallery(
     let origin = (world.origins)(session.session_id).map_err(Stop::World)?;
     let look = |i: usize, screenshot: &Screenshot| -> Result<Image, String> {
         let Some(origin) = &origin else { return Err("the session's folder is not on this machine".to_owned()) };
+        if screenshot.path().trim().is_empty() {
+            return Err("the session does not say where it lies".to_owned());
+        }
         if i >= LOOKED_AT_MAX {
             return Err(format!("only the first {LOOKED_AT_MAX} are looked at"));
         }

@@ -105,6 +105,10 @@ fn the_gallery_notes_what_is_there_and_what_is_not() {
     let raw = ["screenshots/again.png"];
     let text = gallery(&guide(), None, &world(&folder, &raw), &templates).unwrap().content;
     assert!(text.contains("3 screenshots listed, 1 found, 2 missing; the session claims 5 screenshots and lists 3."));
+    let mut nowhere = guide();
+    nowhere.source_data.screenshots = vec![serde_json::from_value(json!("")).unwrap()];
+    let text = gallery(&nowhere, None, &world(&folder, &[]), &templates).unwrap().content;
+    assert!(text.contains("`a screenshot without a path`: the session does not say where it lies"), "{text}");
     let away = World { origins: Box::new(|_| Ok(None)), roots: vec![], git_timeout: Duration::ZERO };
     let text = gallery(&guide(), None, &away, &templates).unwrap().content;
     assert_eq!(text.matches("the session's folder is not on this machine").count(), 3);

@@ -1,6 +1,6 @@
 use super::*;
 use comrak::nodes::NodeValue;
-use flywheel_events::{Evidence, Fact as _, LicenseFile, ManifestCommand, ProjectManifest};
+use flywheel_events::{Commit, Evidence, Fact as _, LicenseFile, ManifestCommand, ProjectManifest};
 
 fn made(scan: &RepoScanned, story: Option<&StoryExtracted>) -> Result<ArtifactGenerated, Stop> {
     let templates = Templates::load(None).expect("the built-in templates compile");
@@ -137,14 +137,14 @@ fn a_repository_that_was_not_read_is_said_so() {
     insta::assert_snapshot!(artifact.content, @r#"
     # flywheel
 
-    <!-- flywheel:begin id=recent-work sha256=1ceb9c90b5ce25a4bd89993968fe81a04ad17d916ea6332adce549d94c3b931e -->
+    <!-- flywheel:begin id=recent-work sha256=b56db0424aeb47dd6f1e06efb68777d3d2b96c13e7990e4c6d4d2cfafdff2563 -->
     ## Recent work
 
     ### 2025-12-02
 
     The repository was not read; the commits are as the session lists them.
 
-    - `abc123d` add the publish queue
+    - `abc123def456` add the publish queue
     <!-- flywheel:end id=recent-work -->
     "#);
     assert_eq!(artifact.notes["base"], "unknown");
@@ -216,9 +216,14 @@ fn an_edited_block_fails_the_step_with_what_to_do() {
 #[test]
 fn what_was_taken_back_or_only_merged_is_not_listed() {
     let reverting = |hash: &str, reverts: &str| Commit { reverts: Some(reverts.into()), ..commit(hash, "revert") };
-    let hashes = |commits: &[Commit]| shipped(commits).iter().map(|commit| commit.hash.clone()).collect::<Vec<_>>();
+    let hashes = |commits: &[Commit]| {
+        let scan = RepoScanned { commits: commits.to_vec(), ..rust(Some(("README.md", "# A\n"))) };
+        let content = made(&scan, None).map(|artifact| artifact.content).unwrap_or_default();
+        let listed = content.lines().filter_map(|line| line.strip_prefix("- `")?.split_once('`').map(|found| found.0));
+        listed.map(str::to_owned).collect::<Vec<_>>()
+    };
     for (commits, expect) in [
-        (vec![commit("aaaaaaaaaa", "a"), commit("bbbbbbbbbb", "b")], vec!["aaaaaaaaaa", "bbbbbbbbbb"]),
+        (vec![commit("aaaaaaaaaa", "a"), commit("bbbbbbbbbb", "b")], vec!["bbbbbbbbbb", "aaaaaaaaaa"]),
         (vec![commit("aaaaaaaaaa", "a"), reverting("bbbbbbbbbb", "aaaaaaa")], vec![]),
         // The revert was reverted: the first commit stands.
         (
@@ -242,10 +247,36 @@ fn what_was_taken_back_or_only_merged_is_not_listed() {
 }
 
 #[test]
+fn a_commit_the_repository_does_not_have_is_not_listed() {
+    let commits = vec![commit("aaaaaaaaaa", "a"), commit("def456ghi789", "a claim")];
+    let scan =
+        RepoScanned { commits, commits_not_found: vec!["def456ghi789".into()], ..rust(Some(("README.md", "# A\n"))) };
+    let content = written(&scan, None).content;
+    assert!(content.contains("- `aaaaaaaaaa` a\n") && !content.contains("claim"), "{content}");
+}
+
+#[test]
+fn a_readme_that_was_not_read_is_left_alone() {
+    for (name, made_one) in [("README.rst", false), ("Readme.md", false), ("README", false), ("readme-assets/", true)] {
+        let mut scan = rust(None);
+        scan.structure.as_mut().expect("the example has one").top_level.push(name.into());
+        assert_eq!(made(&scan, None).is_ok(), made_one, "{name}");
+    }
+}
+
+#[test]
+fn a_readme_that_was_cleaned_says_so() {
+    let notes = |text: &str| written(&rust(Some(("README.md", text))), None).notes;
+    assert_eq!(notes("# A\n\nAsk [redacted:email].\n")["base_redacted"], json!(true));
+    assert!(!notes("# A\n").contains_key("base_redacted"));
+}
+
+#[test]
 fn a_long_list_is_cut_at_twenty_and_counted() {
-    let commits: Vec<Commit> = (0..23).map(|n| commit(&format!("{n:040x}"), &format!("change {n} by @ann"))).collect();
+    let commits: Vec<Commit> =
+        (0..23).map(|n| commit(&format!("{n:02x}{:038}", 0), &format!("change {n} by @ann"))).collect();
     let content = written(&RepoScanned { commits, ..rust(Some(("README.md", "# A\n"))) }, None).content;
-    assert_eq!(content.matches("\n- `0000000`").count(), 20);
+    assert_eq!(content.matches("00000` change ").count(), 20);
     assert!(content.contains("change 22 by `@ann`\n") && !content.contains("change 2 by"));
     assert!(content.contains("\n- and 3 more\n"));
 }
