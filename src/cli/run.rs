@@ -132,6 +132,13 @@ async fn accept_all(jobs: &mut [Job], log: &EmbeddedLog, local: &Local, cleaner:
     for job in jobs.iter_mut() {
         let Ok(accepted) = &job.read else { continue };
         let (fact, findings) = accept::fact(accepted, cleaner);
+        if fact.is_too_large() {
+            let name = job.file.display().to_string();
+            let message = "the session is too large once it is cleaned of secrets and personal data";
+            let report = Report::unreadable(&name, "too_large", message, "split the session into shorter ones");
+            (job.claimed_id, job.read) = (Some(accepted.session.session_id.to_string()), Err(Box::new(report)));
+            continue;
+        }
         job.warnings.extend(accept::describe(&findings));
         // Before the fact, so that no stage can look for it too early; a session that is known keeps its own until its
         // fact has proved to be the same.
@@ -146,9 +153,11 @@ async fn accept_all(jobs: &mut [Job], log: &EmbeddedLog, local: &Local, cleaner:
         let (id, session_type) = (accepted.session.session_id, accepted.session.session_type);
         let outcome = outcomes.next().expect("one outcome a fact");
         job.appended = Some(outcome);
-        if let Appended::Duplicate(_) = outcome {
+        if !matches!(outcome, Appended::Conflict(_)) {
             let origin = accept::origin(accepted, folder_of(&job.file)?);
             local.remember_origin(id, Some(&job.file), &origin, false)?;
+        }
+        if let Appended::Duplicate(_) = outcome {
             let run = drive::newest_run(log, id).await?;
             job.ended_before = here.contains(&id) || drive::has_ended(log, id, session_type, run).await?;
         }

@@ -9,6 +9,9 @@ use flywheel_events::{
 use serde::de::DeserializeOwned;
 use serde_json::{Value, value::RawValue};
 
+/// Most bytes of an event around its data.
+const ENVELOPE_BYTES_MAX: usize = 4096;
+
 /// A fact that is to be appended. Its event is written when its time is known: in the log's write transaction.
 #[derive(Debug, Clone)]
 pub struct NewFact {
@@ -53,6 +56,11 @@ impl NewFact {
             traceparent: None,
             key,
         }
+    }
+
+    /// Whether its event would be larger than the log takes.
+    pub fn is_too_large(&self) -> bool {
+        self.data.get().len() > EVENT_BYTES_MAX - ENVELOPE_BYTES_MAX
     }
 
     /// The same fact, triggered by that event.

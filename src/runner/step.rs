@@ -9,7 +9,7 @@ use crate::{
 };
 use flywheel_events::{
     ArtifactGenerated, Fact, FailureClass, Key, SessionCompleted, SessionId, SessionReady, SessionRerunRequested, Step,
-    StepFailed, StepSkipped,
+    StepFailed, StepSkipped, envelope::EVENT_BYTES_MAX,
 };
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -209,67 +209,84 @@ impl Bound {
         if call.attempts > ATTEMPTS_MAX {
             let message = format!("the step did not end in {ATTEMPTS_MAX} attempts, so it was not tried again");
             let hint = "see the program's own messages for why, then ask for a re-run";
-            return self.failed(&call, FailureClass::Parked, message, Some(hint.into()));
+            return self.failed(&call, tools, FailureClass::Parked, message, Some(hint.into()));
         }
         if let Some(ended) = call.missing.first() {
-            return self.without_its_need(&call, ended);
+            return self.without_its_need(&call, tools, ended);
         }
         match (self.row.call)(&inputs) {
             Ok(mut value) => {
                 if self.row.world {
                     accept::clean_world(&mut value, &tools.cleaner);
                 }
-                self.completed(&call, &value)
+                self.completed(&call, tools, &value)
             }
-            Err(Stop::Refused { message, hint }) => self.failed(&call, FailureClass::Refused, message, hint),
-            Err(Stop::NothingToDo(reason)) => self.skipped(&call, reason),
-            Err(Stop::World(error)) if call.attempts < ATTEMPTS_MAX => Verdict::Again(format!("{error:#}")),
+            Err(Stop::Refused { message, hint }) => self.failed(&call, tools, FailureClass::Refused, message, hint),
+            Err(Stop::NothingToDo(reason)) => self.skipped(&call, tools, reason),
+            Err(Stop::World(error)) if call.attempts < ATTEMPTS_MAX => {
+                Verdict::Again(tools.cleaned(format!("{error:#}")))
+            }
             Err(Stop::World(error)) => {
                 let hint = "remove what is in the way, then ask for a re-run";
-                self.failed(&call, FailureClass::World, format!("{error:#}"), Some(hint.into()))
+                self.failed(&call, tools, FailureClass::World, format!("{error:#}"), Some(hint.into()))
             }
         }
     }
 
-    fn without_its_need(&self, call: &Call, ended: &Ended) -> Verdict {
+    fn without_its_need(&self, call: &Call, tools: &Tools, ended: &Ended) -> Verdict {
         match ended {
-            Ended::Skipped(skipped) => self.skipped(call, skipped.reason.clone()),
+            Ended::Skipped(skipped) => self.skipped(call, tools, skipped.reason.clone()),
             Ended::Failed(failed) => {
                 let message = format!("{} failed: {}", failed.step, failed.message);
-                self.failed(call, FailureClass::InputFailed, message, failed.hint.clone())
+                self.failed(call, tools, FailureClass::InputFailed, message, failed.hint.clone())
             }
             Ended::Completed(_) => unreachable!("only what ended without its fact is missing"),
         }
     }
 
-    fn completed(&self, call: &Call, value: &Value) -> Verdict {
+    fn completed(&self, call: &Call, tools: &Tools, value: &Value) -> Verdict {
         let size = value.get("size").and_then(Value::as_u64);
         if let Some(size) = size.filter(|size| self.row.makes_artifact() && *size > ARTIFACT_BYTES_MAX) {
             let message = format!("the artifact has {size} bytes, and {ARTIFACT_BYTES_MAX} is the most");
             let hint = "split the session into shorter ones, or shorten the template";
-            return self.failed(call, FailureClass::TooLarge, message, Some(hint.into()));
+            return self.failed(call, tools, FailureClass::TooLarge, message, Some(hint.into()));
         }
         let mut facts = vec![];
         if self.row.emits == SessionReady::TYPE {
             facts.extend(call.artifacts.iter().flat_map(queue::items).map(|fact| self.stamped(call, fact)));
         }
-        facts.push(self.stamped(call, NewFact::of_value(call.key.clone(), self.row.emits, self.source(), value)));
+        let outcome = NewFact::of_value(call.key.clone(), self.row.emits, self.source(), value);
+        if outcome.is_too_large() {
+            let message = format!("what the step found is too large for one fact of {EVENT_BYTES_MAX} bytes");
+            let hint = "split the session into shorter ones";
+            return self.failed(call, tools, FailureClass::TooLarge, message, Some(hint.into()));
+        }
+        facts.push(self.stamped(call, outcome));
         Verdict::Ended(facts)
     }
 
-    fn failed(&self, call: &Call, class: FailureClass, message: String, hint: Option<String>) -> Verdict {
+    /// The message is cleaned: what the world says of a fault may name its paths.
+    fn failed(
+        &self,
+        call: &Call,
+        tools: &Tools,
+        class: FailureClass,
+        message: String,
+        hint: Option<String>,
+    ) -> Verdict {
         let fact = StepFailed {
             session_id: call.session,
             step: self.step.to_string(),
             class,
-            message,
+            message: tools.cleaned(message),
             hint,
             attempts: call.attempts.min(ATTEMPTS_MAX),
         };
         Verdict::Ended(vec![self.stamped(call, NewFact::new(call.key.clone(), self.source(), &fact))])
     }
 
-    fn skipped(&self, call: &Call, reason: String) -> Verdict {
+    fn skipped(&self, call: &Call, tools: &Tools, reason: String) -> Verdict {
+        let reason = tools.cleaned(reason);
         let fact = StepSkipped { session_id: call.session, step: self.step.to_string(), reason };
         Verdict::Ended(vec![self.stamped(call, NewFact::new(call.key.clone(), self.source(), &fact))])
     }
