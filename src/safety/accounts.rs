@@ -9,7 +9,7 @@ use std::{
 use regex::Regex;
 use serde_json::Value;
 
-use super::{decode, engine::Span, rules};
+use super::{decode, engine::Span, invisible, rules};
 
 /// How many of an id's last characters stay.
 const TAIL: usize = 3;
@@ -43,6 +43,7 @@ pub(super) struct Accounts {
 impl Accounts {
     /// Takes up what stands in a text, as itself or percent-encoded or between escaped line ends.
     pub fn collect_text(&mut self, text: &str) {
+        let text = &*invisible::strip(text).0;
         self.collect_plain(text);
         for view in [decode::percent(text), decode::line_escapes(text)].into_iter().flatten() {
             self.collect_plain(&view.text);
@@ -100,6 +101,7 @@ impl Accounts {
 
     fn collect_value(&mut self, text: &str, key: Option<&str>) {
         self.collect_text(text);
+        let text = invisible::strip(text).0;
         if key.is_some_and(names_account) && is_id(text.trim()) {
             self.ids.insert(text.trim().to_owned());
         }

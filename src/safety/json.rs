@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::{
     Cleaner, Found, Setting,
     accounts::Accounts,
-    engine, paths, rules,
+    engine, invisible, paths, rules,
     shape::{self, Named},
 };
 
@@ -105,8 +105,15 @@ impl Walk<'_> {
         renamed
     }
 
-    /// The cleaned string, if it changed.
+    /// The cleaned string, if it changed. What nobody sees goes first: it must not hide what the rest is.
     fn string(&mut self, text: &str, key: Option<&str>, pointer: &str) -> Option<String> {
+        let (stripped, removed) = invisible::strip(text);
+        removed.iter().for_each(|_| self.found.add(rules::INVISIBLE, pointer.to_owned()));
+        let cleaned = self.visible(&stripped, key, pointer);
+        cleaned.or_else(|| (!removed.is_empty()).then(|| stripped.into_owned()))
+    }
+
+    fn visible(&mut self, text: &str, key: Option<&str>, pointer: &str) -> Option<String> {
         let Some(name) = key else { return self.text(text, None, pointer) };
         if text.is_empty() || is_untouched(name, text) {
             return None;

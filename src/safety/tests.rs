@@ -590,3 +590,15 @@ fn people_and_paths_are_seen_through_percent_signs_and_escaped_line_ends() {
     stays(r"[^\n/]+/data and ^\/data\/(.*)$");
     check(r"a\nU1234567\n", r"a\n…567\n");
 }
+
+#[test]
+fn what_nobody_sees_hides_nothing() {
+    check("account 1234\u{200B}5678 and U12\u{202E}34567", "account …678 and …567");
+    let document =
+        json!({ "account": "1234\u{200B}5678", "phone": "415\u{2060}5550132", "api_\u{200B}key": "abc\u{200B}def" });
+    let cleaned = clean_json(document);
+    assert_eq!(
+        cleaned,
+        json!({ "account": "…678", "phone": "[redacted:phone]", "api_key": "[redacted:secret-field]" })
+    );
+}
