@@ -201,3 +201,22 @@ async fn a_damaged_cut_or_foreign_file_is_refused_and_left_as_it_is() {
         assert_eq!(std::fs::read(&path).expect("reads"), bytes, "{name} is left as it is");
     }
 }
+
+#[tokio::test]
+async fn what_a_dead_process_held_comes_again_alone() {
+    let (backend, log) = filled(4).await;
+    let step = Step::new("test-step");
+    let consumer = || Consumer { name: step.clone(), steps: vec![step.clone()], scope: Scope::All };
+    let mut subscription = log.subscribe(consumer()).await.expect("subscribes");
+    assert_eq!(subscription.next(3).await.expect("delivers").len(), 3);
+    drop((subscription, log));
+    // The process has died; one of the three has killed it, and the fourth was never handed out.
+    let log = backend.open().await;
+    let mut subscription = log.subscribe(consumer()).await.expect("subscribes");
+    for position in 1..=3 {
+        let got = subscription.next(10).await.expect("delivers");
+        assert_eq!(got.iter().map(|one| (one.position, one.attempts)).collect::<Vec<_>>(), [(position, 2)]);
+    }
+    let got = subscription.next(10).await.expect("delivers");
+    assert_eq!((got.len(), got[0].position, got[0].attempts), (1, 4, 1));
+}

@@ -4,6 +4,8 @@
 //! - A fact that a consumer wants is in `in_flight` before the cursor passes it, and leaves it only when acknowledged.
 //! - `attempts` is written before the delivery is handed out, so a handler that kills its process is counted.
 //! - A lease ends with its time or with its process, whichever is first.
+//! - What a process left behind when it died comes again alone: it may be what killed it, and those beside it are not to
+//!   be counted, and parked, for it.
 #![expect(clippy::disallowed_methods, reason = "leases and back-off are counted on this machine's clock")]
 
 use super::EmbeddedLog;
@@ -133,16 +135,22 @@ impl EmbeddedSubscription {
             }
             let (not_before, owner): (u64, Option<String>) = (row.get(3)?, row.get(4)?);
             let leased_until = row.get::<_, Option<u64>>(5)?.unwrap_or(0);
+            let suspect = owner.is_some();
             let held = owner
                 .is_some_and(|owner| leased_until > now && (owner == worker || !self.log.inner.local.is_dead(&owner)));
             if held {
                 soonest((leased_until - now).min(LEASED_POLL.as_millis() as u64));
             } else if not_before > now && not_before - now <= RETRY_MAX.as_millis() as u64 {
                 soonest(not_before - now);
+            } else if suspect && !due.is_empty() {
+                break;
             } else {
                 let id = key.event_id().to_string();
                 let attempts = row.get::<_, u32>(2)?.saturating_add(1);
                 due.push(Delivery { consumer: self.consumer.name.clone(), position: row.get(0)?, key, id, attempts });
+                if suspect {
+                    break;
+                }
             }
         }
         for delivery in &due {
