@@ -53,3 +53,25 @@ pub fn clean_world(data: &mut Value, cleaner: &Cleaner) {
         warnings.extend(describe(&findings).into_iter().map(Value::String));
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{intake, safety};
+
+    #[test]
+    fn a_session_that_grows_too_large_when_cleaned_is_known_before_it_is_appended() {
+        let check = |text: &str, count: usize, too_large: bool| {
+            let file = serde_json::json!({
+                "session_id": "a1b2c3d4-e5f6-7890-abcd-ef1234567890", "session_type": "build",
+                "timestamp": "2025-12-02T05:20:00Z", "agent_id": "Agent-7",
+                "source_data": { "conversations": [{ "content": text.repeat(count) }] },
+            });
+            let accepted = intake::read("x.json", file.to_string().as_bytes(), None).expect("a good session");
+            let (fact, _) = fact(&accepted, &Cleaner::new(safety::Context::default()));
+            assert_eq!(fact.check_size().is_err(), too_large, "{text}");
+        };
+        check("plain words ", 60_000, false);
+        check("a@b.co ", 100_000, true);
+    }
+}

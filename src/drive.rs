@@ -30,10 +30,8 @@ pub async fn drive<L: Log>(
     ended: impl FnMut(SessionId),
 ) -> Result<(), Error> {
     let scope = Scope::Sessions { sessions: Arc::new(sessions.keys().copied().collect()), after };
-    tokio::select! {
-        all_ended = watch(log, sessions, after, ended) => all_ended,
-        worked = runner::work(log.clone(), tools.clone(), scope) => worked,
-    }
+    runner::work(log, pipelines(), tools, scope, watch(log, sessions.clone(), after, ended)).await?;
+    log.forget(&sessions).await
 }
 
 /// Follows the log until the run of each session has its `ready`.

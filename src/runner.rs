@@ -9,14 +9,14 @@ mod step;
 
 use crate::{
     log::{Consumer, Delivery, Error, Log, Scope, Subscription},
-    safety::Cleaner,
-    stages,
+    safety::{self, Cleaner},
+    stages::Pipeline,
     templates::Templates,
     world::World,
 };
 use futures::future::join_all;
 use rand::RngExt as _;
-use std::{sync::Arc, time::Duration};
+use std::{future::Future, sync::Arc, time::Duration};
 use step::{Bound, Verdict};
 pub use step::{RERUN_REQUESTED, SESSION_COMPLETED, ended, step_of};
 
@@ -40,19 +40,37 @@ pub struct Tools {
     pub cleaner: Cleaner,
 }
 
-/// Works on every stage of every pipeline until the future is dropped.
+impl Tools {
+    /// A message as it may be stored.
+    fn cleaned(&self, message: String) -> String {
+        self.cleaner.clean_text(&message, &safety::Scope::default()).0.into_owned()
+    }
+}
+
+/// Works on every stage of these pipelines until `done` is. When this returns, nothing goes on in the background but
+/// calls of stages that were under way; what they come to is dropped.
 ///
 /// # Errors
-/// When the log fails.
-pub async fn work<L: Log>(log: L, tools: Arc<Tools>, scope: Scope) -> Result<(), Error> {
+/// When the log fails, or as `done` does.
+pub async fn work<L: Log>(
+    log: &L,
+    pipelines: &'static [Pipeline],
+    tools: &Arc<Tools>,
+    scope: Scope,
+    done: impl Future<Output = Result<(), Error>>,
+) -> Result<(), Error> {
     let mut stages = tokio::task::JoinSet::new();
-    for bound in step::bind(stages::pipelines()) {
+    for bound in step::bind(pipelines) {
         stages.spawn(work_on(log.clone(), Arc::new(bound), tools.clone(), scope.clone()));
     }
-    while let Some(ended) = stages.join_next().await {
-        ended.map_err(|error| Error::File(format!("a stage's worker died: {error}")))??;
-    }
-    Ok(())
+    let outcome = tokio::select! {
+        outcome = done => outcome,
+        Some(ended) = stages.join_next() => {
+            ended.unwrap_or_else(|error| Err(Error::File(format!("a stage's worker died: {error}"))))
+        }
+    };
+    stages.shutdown().await;
+    outcome
 }
 
 async fn work_on<L: Log>(log: L, stage: Arc<Bound>, tools: Arc<Tools>, scope: Scope) -> Result<(), Error> {
@@ -65,6 +83,10 @@ async fn work_on<L: Log>(log: L, stage: Arc<Bound>, tools: Arc<Tools>, scope: Sc
         for (delivery, verdict) in batch.into_iter().zip(verdicts) {
             match verdict? {
                 Handled::Done => done.push(delivery),
+                // The next delivery is not for trying, but for parking.
+                Handled::Again if delivery.attempts >= ATTEMPTS_MAX => {
+                    deliveries.retry(&delivery, Duration::ZERO).await?;
+                }
                 Handled::Again => deliveries.retry(&delivery, backoff(delivery.attempts)).await?,
             }
         }
@@ -105,3 +127,6 @@ fn backoff(attempts: u32) -> Duration {
     let jitter = rand::rng().random_range(50..=150_u32);
     base.saturating_mul(jitter) / 100
 }
+
+#[cfg(test)]
+mod tests;

@@ -138,6 +138,7 @@ impl Templates {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use serde_json::json;
     use std::collections::BTreeSet;
 
     #[test]
@@ -148,7 +149,7 @@ mod tests {
             .map(|entry| entry.expect("reads").file_name().to_string_lossy().into_owned())
             .collect();
         assert_eq!(files, BUILT_IN.iter().map(|row| row.0.to_owned()).collect());
-    use serde_json::json;
+    }
 
     #[test]
     fn numbers_are_numbers_and_exact() {

@@ -190,9 +190,11 @@ async fn accept_all(jobs: &mut [Job], log: &EmbeddedLog, local: &Local) -> anyho
         let (id, session_type) = (accepted.session.session_id, accepted.session.session_type);
         let outcome = outcomes.next().expect("one outcome a fact");
         job.appended = Some(outcome);
-        if let Appended::Duplicate(_) = outcome {
+        if !matches!(outcome, Appended::Conflict(_)) {
             let origin = accept::origin(accepted, folder_of(&job.file)?);
             local.remember_origin(id, Some(&job.file), &origin, false)?;
+        }
+        if let Appended::Duplicate(_) = outcome {
             let run = drive::newest_run(log, id).await?;
             job.ended_before = here.contains(&id) || drive::has_ended(log, id, session_type, run).await?;
         }

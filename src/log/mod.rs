@@ -13,7 +13,12 @@ pub use embedded::{EmbeddedLog, Line};
 pub use fact::{NewFact, Record};
 
 use flywheel_events::{Digest, Key, SessionId, Step};
-use std::{collections::HashSet, future::Future, sync::Arc, time::Duration};
+use std::{
+    collections::{HashMap, HashSet},
+    future::Future,
+    sync::Arc,
+    time::Duration,
+};
 
 /// What became of an append.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -136,7 +141,7 @@ pub trait Subscription: Send {
     /// When the storage fails; the delivery then comes again.
     fn acknowledge(&mut self, done: &[Delivery]) -> impl Future<Output = Result<(), Error>> + Send;
 
-    /// The delivery is to come again, not before `delay`.
+    /// The delivery is to come again, not before `delay`, which is two minutes at most.
     ///
     /// # Errors
     /// When the storage fails; the delivery then comes again when its lease ends.
@@ -183,4 +188,10 @@ pub trait Log: Clone + Send + Sync + 'static {
     /// # Errors
     /// When the storage fails.
     fn subscribe(&self, consumer: Consumer) -> impl Future<Output = Result<Self::Subscription, Error>> + Send;
+
+    /// These sessions' runs up to the given one have ended: what is still to be delivered of them needs nobody any more.
+    ///
+    /// # Errors
+    /// When the storage fails.
+    fn forget(&self, ended: &HashMap<SessionId, u32>) -> impl Future<Output = Result<(), Error>> + Send;
 }

@@ -209,45 +209,47 @@ impl Bound {
         if call.attempts > ATTEMPTS_MAX {
             let message = format!("the step did not end in {ATTEMPTS_MAX} attempts, so it was not tried again");
             let hint = "see the program's own messages for why, then ask for a re-run";
-            return self.failed(&call, FailureClass::Parked, message, Some(hint.into()));
+            return self.failed(&call, tools, FailureClass::Parked, message, Some(hint.into()));
         }
         if let Some(ended) = call.missing.first() {
-            return self.without_its_need(&call, ended);
+            return self.without_its_need(&call, tools, ended);
         }
         match (self.row.call)(&inputs) {
             Ok(mut value) => {
                 if self.row.world {
                     accept::clean_world(&mut value, &tools.cleaner);
                 }
-                self.completed(&call, &value)
+                self.completed(&call, tools, &value)
             }
-            Err(Stop::Refused { message, hint }) => self.failed(&call, FailureClass::Refused, message, hint),
-            Err(Stop::NothingToDo(reason)) => self.skipped(&call, reason),
-            Err(Stop::World(error)) if call.attempts < ATTEMPTS_MAX => Verdict::Again(format!("{error:#}")),
+            Err(Stop::Refused { message, hint }) => self.failed(&call, tools, FailureClass::Refused, message, hint),
+            Err(Stop::NothingToDo(reason)) => self.skipped(&call, tools, reason),
+            Err(Stop::World(error)) if call.attempts < ATTEMPTS_MAX => {
+                Verdict::Again(tools.cleaned(format!("{error:#}")))
+            }
             Err(Stop::World(error)) => {
                 let hint = "remove what is in the way, then ask for a re-run";
-                self.failed(&call, FailureClass::World, format!("{error:#}"), Some(hint.into()))
+                self.failed(&call, tools, FailureClass::World, format!("{error:#}"), Some(hint.into()))
             }
         }
     }
 
-    fn without_its_need(&self, call: &Call, ended: &Ended) -> Verdict {
+    fn without_its_need(&self, call: &Call, tools: &Tools, ended: &Ended) -> Verdict {
         match ended {
-            Ended::Skipped(skipped) => self.skipped(call, skipped.reason.clone()),
+            Ended::Skipped(skipped) => self.skipped(call, tools, skipped.reason.clone()),
             Ended::Failed(failed) => {
                 let message = format!("{} failed: {}", failed.step, failed.message);
-                self.failed(call, FailureClass::InputFailed, message, failed.hint.clone())
+                self.failed(call, tools, FailureClass::InputFailed, message, failed.hint.clone())
             }
             Ended::Completed(_) => unreachable!("only what ended without its fact is missing"),
         }
     }
 
-    fn completed(&self, call: &Call, value: &Value) -> Verdict {
+    fn completed(&self, call: &Call, tools: &Tools, value: &Value) -> Verdict {
         let size = value.get("size").and_then(Value::as_u64);
         if let Some(size) = size.filter(|size| self.row.makes_artifact() && *size > ARTIFACT_BYTES_MAX) {
             let message = format!("the artifact has {size} bytes, and {ARTIFACT_BYTES_MAX} is the most");
             let hint = "split the session into shorter ones, or shorten the template";
-            return self.failed(call, FailureClass::TooLarge, message, Some(hint.into()));
+            return self.failed(call, tools, FailureClass::TooLarge, message, Some(hint.into()));
         }
         let mut facts = vec![];
         if self.row.emits == SessionReady::TYPE {
@@ -257,24 +259,33 @@ impl Bound {
         // The log would refuse it, and everything beside it would wait for ever.
         if let Some(error) = facts.iter().find_map(|fact| fact.check_size().err()) {
             let hint = "split the session into shorter ones";
-            return self.failed(call, FailureClass::TooLarge, error.to_string(), Some(hint.into()));
+            return self.failed(call, tools, FailureClass::TooLarge, error.to_string(), Some(hint.into()));
         }
         Verdict::Ended(facts)
     }
 
-    fn failed(&self, call: &Call, class: FailureClass, message: String, hint: Option<String>) -> Verdict {
+    /// The message is cleaned: what the world says of a fault may name its paths.
+    fn failed(
+        &self,
+        call: &Call,
+        tools: &Tools,
+        class: FailureClass,
+        message: String,
+        hint: Option<String>,
+    ) -> Verdict {
         let fact = StepFailed {
             session_id: call.session,
             step: self.step.to_string(),
             class,
-            message,
+            message: tools.cleaned(message),
             hint,
             attempts: call.attempts.min(ATTEMPTS_MAX),
         };
         Verdict::Ended(vec![self.stamped(call, NewFact::new(call.key.clone(), self.source(), &fact))])
     }
 
-    fn skipped(&self, call: &Call, reason: String) -> Verdict {
+    fn skipped(&self, call: &Call, tools: &Tools, reason: String) -> Verdict {
+        let reason = tools.cleaned(reason);
         let fact = StepSkipped { session_id: call.session, step: self.step.to_string(), reason };
         Verdict::Ended(vec![self.stamped(call, NewFact::new(call.key.clone(), self.source(), &fact))])
     }

@@ -9,7 +9,7 @@ use std::{
 use regex::Regex;
 use serde_json::Value;
 
-use super::{engine::Span, rules};
+use super::{decode, engine::Span, invisible, rules};
 
 /// How many of an id's last characters stay.
 const TAIL: usize = 3;
@@ -41,8 +41,16 @@ pub(super) struct Accounts {
 }
 
 impl Accounts {
-    /// Takes up what stands in a text.
+    /// Takes up what stands in a text, as itself or percent-encoded or between escaped line ends.
     pub fn collect_text(&mut self, text: &str) {
+        let text = &*invisible::strip(text).0;
+        self.collect_plain(text);
+        for view in [decode::percent(text), decode::line_escapes(text)].into_iter().flatten() {
+            self.collect_plain(&view.text);
+        }
+    }
+
+    fn collect_plain(&mut self, text: &str) {
         if text.contains('…') {
             self.taken.extend(MASKS.find_iter(text).map(|mask| mask.as_str().to_owned()));
         }
@@ -75,12 +83,25 @@ impl Accounts {
                     self.collect_json(value, Some(name));
                 }
             }
-            Value::Null | Value::Bool(_) | Value::Number(_) => {}
+            Value::Number(number) => {
+                if let Some(digits) = digits(&number.to_string())
+                    && key.is_some_and(names_account)
+                {
+                    self.ids.insert(digits.to_owned());
+                }
+            }
+            Value::Null | Value::Bool(_) => {}
         }
+    }
+
+    /// The mask of an id that was taken up.
+    pub fn mask(&self, id: &str) -> Option<&str> {
+        self.masks.get(id).map(String::as_str)
     }
 
     fn collect_value(&mut self, text: &str, key: Option<&str>) {
         self.collect_text(text);
+        let text = invisible::strip(text).0;
         if key.is_some_and(names_account) && is_id(text.trim()) {
             self.ids.insert(text.trim().to_owned());
         }
@@ -158,6 +179,12 @@ fn is_amount(text: &str, start: usize, word: &str) -> bool {
     let after = text[start + word.len()..].strip_prefix(point);
     word.bytes().all(|byte| byte.is_ascii_digit())
         && (text[..start].ends_with(point) || after.is_some_and(|after| after.starts_with(char::is_alphanumeric)))
+}
+
+/// The digits of a whole number that is long enough for an id: `12345678`, and `12345678.0` as some programs write it.
+pub(super) fn digits(number: &str) -> Option<&str> {
+    let digits = number.strip_suffix(".0").unwrap_or(number);
+    (digits.len() >= DIGITS_MIN && digits.bytes().all(|byte| byte.is_ascii_digit())).then_some(digits)
 }
 
 /// Whether a field of this name holds broker accounts.

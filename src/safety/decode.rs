@@ -70,6 +70,17 @@ pub(super) fn json_escapes(text: &str) -> Option<View> {
     })
 }
 
+/// The text with escaped line ends and tabs decoded; nothing when there is none.
+pub(super) fn line_escapes(text: &str) -> Option<View> {
+    text.contains('\\').then_some(())?;
+    View::decode(text, b'\\', |bytes| match bytes.get(1)? {
+        b'n' => Some(('\n', 2)),
+        b't' => Some(('\t', 2)),
+        b'r' => Some(('\r', 2)),
+        _ => None,
+    })
+}
+
 fn hex(digits: &[u8]) -> Option<u32> {
     digits.iter().try_fold(0, |value, digit| Some(value * 16 + char::from(*digit).to_digit(16)?))
 }

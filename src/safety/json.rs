@@ -7,12 +7,15 @@ use serde_json::Value;
 use super::{
     Cleaner, Found, Setting,
     accounts::Accounts,
-    engine, paths, rules,
+    engine, invisible, paths, rules,
     shape::{self, Named},
 };
 
 /// The longest name that a session or agent may have and be left alone for.
 const NAME_LENGTH_MAX: usize = 128;
+
+/// The fewest digits of a phone number that is written as a number; anything shorter may be a count.
+const PHONE_DIGITS_MIN: usize = 10;
 
 /// A walk over one document.
 pub(super) struct Walk<'a> {
@@ -40,8 +43,27 @@ impl Walk<'_> {
                 }
             }
             Value::Object(fields) => self.object(fields, key, pointer),
-            Value::Null | Value::Bool(_) | Value::Number(_) => {}
+            Value::Number(number) => {
+                if let Some(cleaned) = self.number(&number.to_string(), key, pointer) {
+                    *value = Value::String(cleaned);
+                }
+            }
+            Value::Null | Value::Bool(_) => {}
         }
+    }
+
+    /// What stands in the place of a number that its field's name makes a secret, a phone number or an account.
+    fn number(&mut self, number: &str, key: Option<&str>, pointer: &str) -> Option<String> {
+        let (name, digits) = (key?, super::accounts::digits(number)?);
+        let (kind, cleaned) = if shape::named(name) == Named::Secret {
+            (rules::SECRET_FIELD, engine::marker(rules::SECRET_FIELD))
+        } else if digits.len() >= PHONE_DIGITS_MIN && is_phone_field(name, digits) {
+            (rules::PHONE, engine::marker(rules::PHONE))
+        } else {
+            (rules::ACCOUNT, self.accounts.mask(digits).filter(|_| super::accounts::names_account(name))?.to_owned())
+        };
+        self.found.add(kind, pointer.to_owned());
+        Some(cleaned)
     }
 
     fn object(&mut self, fields: &mut serde_json::Map<String, Value>, key: Option<&str>, pointer: &mut String) {
@@ -83,8 +105,15 @@ impl Walk<'_> {
         renamed
     }
 
-    /// The cleaned string, if it changed.
+    /// The cleaned string, if it changed. What nobody sees goes first: it must not hide what the rest is.
     fn string(&mut self, text: &str, key: Option<&str>, pointer: &str) -> Option<String> {
+        let (stripped, removed) = invisible::strip(text);
+        removed.iter().for_each(|_| self.found.add(rules::INVISIBLE, pointer.to_owned()));
+        let cleaned = self.visible(&stripped, key, pointer);
+        cleaned.or_else(|| (!removed.is_empty()).then(|| stripped.into_owned()))
+    }
+
+    fn visible(&mut self, text: &str, key: Option<&str>, pointer: &str) -> Option<String> {
         let Some(name) = key else { return self.text(text, None, pointer) };
         if text.is_empty() || is_untouched(name, text) {
             return None;

@@ -8,7 +8,8 @@
 //! - cleaning twice is cleaning once;
 //! - a value that was found is not in the output, whether it stood there as itself or under one level of base64,
 //!   percent-encoding or JSON escapes;
-//! - no input panics, and numbers are never changed.
+//! - no input panics, and no number is changed, but for one that its field's name makes a secret, a phone number or an
+//!   account: that becomes text.
 //!
 //! Too much is as wrong as too little: digests, UUIDs, integrity strings, variables, masks, public keys and
 //! placeholders stay. Chance-like text alone is never a secret; it is one beside a key word (`rules::assignments`).
@@ -185,8 +186,8 @@ impl Cleaner {
             }
         };
         step(&|text| self.secrets(text));
-        step(&|text| paths::find(text, setting.root, self.home.as_ref()));
-        step(&|text| people::find(text, setting.accounts, setting.key));
+        step(&|text| seen_through(text, &|text| paths::find(text, setting.root, self.home.as_ref())));
+        step(&|text| seen_through(text, &|text| people::find(text, setting.accounts, setting.key)));
         current
     }
 
@@ -221,6 +222,16 @@ impl Cleaner {
         }
         spans
     }
+}
+
+/// What is found in a text as it stands, percent-decoded, and with its escaped line ends as such. Other escapes stay:
+/// they are what regular expressions and Windows paths are made of.
+fn seen_through(text: &str, find: &dyn Fn(&str) -> Vec<Span>) -> Vec<Span> {
+    let mut spans = find(text);
+    for view in [decode::percent(text), decode::line_escapes(text)].into_iter().flatten() {
+        spans.extend(find(&view.text).into_iter().map(|span| view.back(span)));
+    }
+    engine::outside_markers(text, spans)
 }
 
 /// Findings, counted by kind and place.

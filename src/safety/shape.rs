@@ -76,6 +76,10 @@ const TYPE_WORDS: &[&str] = &[
     "test",
 ];
 
+/// From this length on, a text with this much entropy is no name however it looks.
+const CHANCE_LENGTH_MIN: usize = 32;
+const CHANCE_MILLIBITS_MIN: usize = 4_400;
+
 /// `$VAR`, `${{ secrets.X }}`, `%VAR%`, `{{ x }}`, `<token>` and the like.
 pub(super) fn is_variable(value: &str) -> bool {
     let value = value.trim();
@@ -172,6 +176,10 @@ pub(super) fn is_identifier(value: &str) -> bool {
             _ => words.push(1),
         }
         previous = c;
+    }
+    // Words repeat their letters; forty letters of chance hardly do.
+    if value.len() >= CHANCE_LENGTH_MIN && is_mixed(value) && entropy_millibits(value) >= CHANCE_MILLIBITS_MIN {
+        return false;
     }
     let letters: usize = words.iter().sum();
     let vowels = value.bytes().filter(|byte| b"aeiouyAEIOUY".contains(byte)).count();

@@ -77,6 +77,35 @@ fn planted() -> Vec<(&'static str, String)> {
         ("notion-token", format!("secret_{}", take(43))),
         ("linear-key", format!("lin_api_{}", take(40))),
         ("databricks-token", format!("dapi{}", &hex[..32])),
+        (
+            "nats-seed",
+            format!("SU{}", "ABCD2EFGH3IJKL4MNOP5QRST6UVWX7YZ".repeat(2).chars().take(56).collect::<String>()),
+        ),
+        ("terraform-token", format!("{}.atlasv1.{}", take(14), take(64))),
+        ("fly-token", format!("fm2_{}", take(60))),
+        ("netlify-token", format!("nfp_{}", take(36))),
+        ("vercel-token", format!("vcp_{}", take(56))),
+        ("supabase-key", format!("sbp_{}", &hex[..40])),
+        ("supabase-key", format!("sb_secret_{}", take(31))),
+        ("tailscale-key", format!("tskey-auth-{}-{}", take(12), take(32))),
+        ("alibaba-access-key-id", format!("LTAI{}", take(20))),
+        ("doppler-token", format!("dp.pt.{}", take(43))),
+        ("atlassian-token", format!("ATATT3{}{}", take(64), take(64))),
+        ("atlassian-token", format!("ATBB{}", take(32))),
+        ("circleci-token", format!("CCIPAT_{}_{}", take(22), &hex[..40])),
+        ("buildkite-token", format!("bkua_{}", &hex[..40])),
+        ("sourcegraph-token", format!("sgp_local_{}", &hex[..40])),
+        ("langsmith-key", format!("lsv2_pt_{}_{}", &hex[..32], &hex[..10])),
+        ("nvidia-key", format!("nvapi-{}", take(64))),
+        ("pinecone-key", format!("pcsk_{}", take(64))),
+        ("cerebras-key", format!("csk-{}", &hex[..48])),
+        ("tavily-key", format!("tvly-{}", take(32))),
+        ("elevenlabs-key", format!("sk_{}", &hex[..48])),
+        ("resend-key", format!("re_{}_{}", take(8), take(24))),
+        ("posthog-key", format!("phx_{}", take(43))),
+        ("typeform-token", format!("tfp_{}", take(56))),
+        ("flutterwave-key", format!("FLWSECK_TEST-{}-X", &hex[..32])),
+        ("dynatrace-token", format!("dt0c01.{}.{}", &upper[..24], upper.repeat(2)[..64].to_owned())),
         ("jwt", format!("eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0NTY3ODkwIn0.{}", take(43))),
     ]
 }
@@ -108,6 +137,11 @@ fn one_level_of_encoding_hides_nothing() {
 #[test]
 fn values_beside_key_words_go() {
     check("password=hunter2!", "password=[redacted:secret-assignment]");
+    check(
+        "CLOUDFLARE_API_TOKEN=qYGTVPWEdgjuWa8mRVtLLCWPgEuxqyhxEykCpZj6",
+        "CLOUDFLARE_API_TOKEN=[redacted:secret-assignment]",
+    );
+    stays("token = getUserAccountTransactionHistoryByIdentifier2");
     check("DB_PASSWORD: 'Summer2024!x'", "DB_PASSWORD: '[redacted:secret-assignment]'");
     check(r#"{"api_key": "9f8e7d6c5b4a39281706"}"#, r#"{"api_key": "[redacted:secret-assignment]"}"#);
     check("export API_TOKEN=a8f3k2m9d7s6q1w0", "export API_TOKEN=[redacted:secret-assignment]");
@@ -520,4 +554,51 @@ proptest! {
             prop_assert!(!run.readings.iter().any(|reading| secret(reading)), "{}", cleaned);
         }
     }
+}
+
+#[test]
+fn numbers_that_are_accounts_phones_or_secrets_by_their_fields_name_become_text() {
+    let document = json!({
+        "trades": [
+            { "account": 12345678, "symbol": "AAPL", "exec_id": 87654321, "order_id": 12345678, "quantity": 1000000 },
+            { "account_id": 12345678.0, "account": "main", "price": 12345678 },
+            { "accounts": [99345678, "ira"], "account": 7 },
+        ],
+        "note": "filled in 12345678",
+        "phone": 4_155_550_132_u64, "password": 12345678, "max_tokens": 128000, "mobile": 1234567,
+    });
+    let cleaned = clean_json(document);
+    assert_eq!(
+        cleaned,
+        json!({
+            "trades": [
+                { "account": "…678", "symbol": "AAPL", "exec_id": 87654321, "order_id": 12345678, "quantity": 1000000 },
+                { "account_id": "…678", "account": "main", "price": 12345678 },
+                { "accounts": ["…678-2", "ira"], "account": 7 },
+            ],
+            "note": "filled in …678",
+            "phone": "[redacted:phone]", "password": "[redacted:secret-field]", "max_tokens": 128000, "mobile": 1234567,
+        })
+    );
+}
+
+#[test]
+fn people_and_paths_are_seen_through_percent_signs_and_escaped_line_ends() {
+    check("open?path=%2Fhome%2Fbob%2Fsrc%2Fx.py", "open?path=~/src/x.py");
+    check(r"Error\n/home/bob/x.py:3\n93.184.20.116", r"Error\n~/x.py:3\n[redacted:public-ip]");
+    check("to=%2B1%20415%20555%200132", "to=[redacted:phone]");
+    stays(r"[^\n/]+/data and ^\/data\/(.*)$");
+    check(r"a\nU1234567\n", r"a\n…567\n");
+}
+
+#[test]
+fn what_nobody_sees_hides_nothing() {
+    check("account 1234\u{200B}5678 and U12\u{202E}34567", "account …678 and …567");
+    let document =
+        json!({ "account": "1234\u{200B}5678", "phone": "415\u{2060}5550132", "api_\u{200B}key": "abc\u{200B}def" });
+    let cleaned = clean_json(document);
+    assert_eq!(
+        cleaned,
+        json!({ "account": "…678", "phone": "[redacted:phone]", "api_key": "[redacted:secret-field]" })
+    );
 }

@@ -114,7 +114,8 @@ fn table() -> Vec<Pipeline> {
     ]
 }
 
-fn ready() -> Row {
+/// The stage that ends every pipeline.
+pub(crate) fn ready() -> Row {
     stage("ready", "Ends the run when every other step has its outcome.", ready::ready)
 }
 

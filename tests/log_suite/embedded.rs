@@ -3,10 +3,10 @@
 use crate::Backend;
 use flywheel::{
     local::Local,
-    log::{EmbeddedLog, Error, Log as _, NewFact},
+    log::{Consumer, EmbeddedLog, Error, Log as _, NewFact, Scope, Subscription as _},
 };
 use flywheel_events::{Fact as _, Key, Step, StepSkipped};
-use std::path::PathBuf;
+use std::{path::PathBuf, time::Duration};
 use tempfile::TempDir;
 
 pub struct Embedded {
@@ -147,4 +147,76 @@ async fn a_file_of_somebody_else_is_refused_and_left_as_it_is() {
     rusqlite::Connection::open(&path).expect("opens").execute_batch("CREATE TABLE theirs (x)").expect("makes");
     let error = EmbeddedLog::open(folder.path(), &local).expect_err("not ours").to_string();
     assert!(error.contains("another program made it"), "{error}");
+}
+
+#[tokio::test]
+async fn a_clock_that_was_set_back_does_not_hold_a_delivery_for_hours() {
+    let (backend, log) = filled(1).await;
+    let step = Step::new("test-step");
+    let consumer = Consumer { name: step.clone(), steps: vec![step], scope: Scope::All };
+    let mut subscription = log.subscribe(consumer).await.expect("subscribes");
+    let delivery = subscription.next(1).await.expect("delivers").remove(0);
+    subscription.retry(&delivery, Duration::from_secs(3600)).await.expect("retries");
+    let local = rusqlite::Connection::open(backend.folder.path().join("local.db")).expect("opens");
+    let wait = "SELECT due - unixepoch() * 1000 FROM in_flight";
+    let wait: i64 = local.query_row(wait, [], |row| row.get(0)).expect("one is in flight");
+    assert!((60_000..=122_000).contains(&wait), "two minutes at most: {wait}");
+    // As if it had been written an hour later than now.
+    local.execute("UPDATE in_flight SET due = due + 3600000", []).expect("updates");
+    let again = tokio::time::timeout(Duration::from_secs(20), subscription.next(1)).await.expect("comes at once");
+    assert_eq!(again.expect("delivers")[0].attempts, 2);
+}
+
+#[tokio::test]
+async fn a_damaged_cut_or_foreign_file_is_refused_and_left_as_it_is() {
+    let (backend, log) = filled(200).await;
+    drop(log);
+    let whole = std::fs::read(backend.file()).expect("reads");
+    let zeros = |range: std::ops::Range<usize>| {
+        let mut bytes = whole.clone();
+        bytes[range].fill(0);
+        bytes
+    };
+    for (name, bytes) in [
+        ("text", b"this is no database, and long enough to be read as one".repeat(20)),
+        ("cut in the header", whole[..60].to_vec()),
+        ("cut in the middle", whole[..whole.len() / 2].to_vec()),
+        ("no header", zeros(0..100)),
+        ("no schema", zeros(100..4096)),
+    ] {
+        let folder = TempDir::new().expect("a folder");
+        let path = folder.path().join("log.db");
+        std::fs::write(&path, &bytes).expect("writes");
+        let local = Local::open(folder.path()).expect("opens");
+        let outcome = match EmbeddedLog::open(folder.path(), &local) {
+            Err(error) => Err(error.to_string()),
+            // What SQLite only sees when it reads on.
+            Ok(log) => {
+                let read = log.read(0, 1000).await.map(|records| records.len());
+                let appended = log.append(vec![fact(999)]).await;
+                read.map_err(|error| error.to_string()).and(appended.map_err(|error| error.to_string()))
+            }
+        };
+        assert!(outcome.is_err(), "{name}: {outcome:?}");
+        assert_eq!(std::fs::read(&path).expect("reads"), bytes, "{name} is left as it is");
+    }
+}
+
+#[tokio::test]
+async fn what_a_dead_process_held_comes_again_alone() {
+    let (backend, log) = filled(4).await;
+    let step = Step::new("test-step");
+    let consumer = || Consumer { name: step.clone(), steps: vec![step.clone()], scope: Scope::All };
+    let mut subscription = log.subscribe(consumer()).await.expect("subscribes");
+    assert_eq!(subscription.next(3).await.expect("delivers").len(), 3);
+    drop((subscription, log));
+    // The process has died; one of the three has killed it, and the fourth was never handed out.
+    let log = backend.open().await;
+    let mut subscription = log.subscribe(consumer()).await.expect("subscribes");
+    for position in 1..=3 {
+        let got = subscription.next(10).await.expect("delivers");
+        assert_eq!(got.iter().map(|one| (one.position, one.attempts)).collect::<Vec<_>>(), [(position, 2)]);
+    }
+    let got = subscription.next(10).await.expect("delivers");
+    assert_eq!((got.len(), got[0].position, got[0].attempts), (1, 4, 1));
 }

@@ -3,7 +3,11 @@
 use crate::Backend;
 use flywheel::log::{Appended, Consumer, Delivery, Error, Log, NewFact, Scope, Subscription};
 use flywheel_events::{Fact as _, Key, SessionId, Step, StepSkipped};
-use std::{collections::HashSet, sync::Arc, time::Duration};
+use std::{
+    collections::{HashMap, HashSet},
+    sync::Arc,
+    time::Duration,
+};
 use tokio::time::timeout;
 
 /// One test a law, for a backend.
@@ -24,7 +28,8 @@ macro_rules! laws {
             two_workers_share_a_consumer
             a_consumer_catches_up_and_goes_on_live_without_gap_or_repeat
             a_scope_keeps_to_its_sessions
-            a_restart_at_every_step_loses_nothing);
+            a_restart_at_every_step_loses_nothing
+            what_is_forgotten_never_comes_again_and_the_rest_does);
     };
     ($backend:ty: $($law:ident)+) => {
         $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -321,4 +326,16 @@ pub async fn a_restart_at_every_step_loses_nothing<B: Backend>(backend: &B) {
     let outcomes = records.iter().filter(|record| record.key.step == done).count();
     assert_eq!(outcomes, total as usize, "each fact has its outcome, once");
     assert_eq!(records.len(), 2 * total as usize);
+}
+
+pub async fn what_is_forgotten_never_comes_again_and_the_rest_does<B: Backend>(backend: &B) {
+    let log = backend.open().await;
+    let later = NewFact::new(Key::session(STEP, session(1), 2), "/test", &skipped(1, "a second run"));
+    log.append(vec![fact(1), fact(2), later]).await.expect("appends");
+    let mut subscription = log.subscribe(everybody(STEP)).await.expect("subscribes");
+    for delivery in next(&mut subscription, 10).await {
+        subscription.retry(&delivery, Duration::ZERO).await.expect("retries");
+    }
+    log.forget(&HashMap::from([(session(1), 1)])).await.expect("forgets");
+    assert_eq!(positions(&next(&mut subscription, 10).await), [2, 3]);
 }

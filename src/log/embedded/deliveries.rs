@@ -4,16 +4,22 @@
 //! - A fact that a consumer wants is in `in_flight` before the cursor passes it, and leaves it only when acknowledged.
 //! - `attempts` is written before the delivery is handed out, so a handler that kills its process is counted.
 //! - A lease ends with its time or with its process, whichever is first.
+//! - What a process left behind when it died comes again alone: it may be what killed it, and those beside it are not to
+//!   be counted, and parked, for it.
 #![expect(clippy::disallowed_methods, reason = "leases and back-off are counted on this machine's clock")]
 
 use super::EmbeddedLog;
 use crate::log::{Consumer, Delivery, Error, Log as _, Scope, Subscription};
-use flywheel_events::Key;
+use flywheel_events::{Key, SessionId};
 use rusqlite::{Connection, OptionalExtension as _, TransactionBehavior, params};
+use std::collections::HashMap;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// How long a delivery is held for a live process before another may take it.
 const LEASE: Duration = Duration::from_secs(120);
+
+/// The longest wait before a delivery comes again. A later time is that of a clock that was set back since.
+const RETRY_MAX: Duration = Duration::from_secs(120);
 
 /// Most facts looked at in one step.
 const SCAN_MAX: u64 = 4096;
@@ -129,16 +135,22 @@ impl EmbeddedSubscription {
             }
             let (not_before, owner): (u64, Option<String>) = (row.get(3)?, row.get(4)?);
             let leased_until = row.get::<_, Option<u64>>(5)?.unwrap_or(0);
+            let suspect = owner.is_some();
             let held = owner
                 .is_some_and(|owner| leased_until > now && (owner == worker || !self.log.inner.local.is_dead(&owner)));
             if held {
                 soonest((leased_until - now).min(LEASED_POLL.as_millis() as u64));
-            } else if not_before > now {
+            } else if not_before > now && not_before - now <= RETRY_MAX.as_millis() as u64 {
                 soonest(not_before - now);
+            } else if suspect && !due.is_empty() {
+                break;
             } else {
                 let id = key.event_id().to_string();
                 let attempts = row.get::<_, u32>(2)?.saturating_add(1);
                 due.push(Delivery { consumer: self.consumer.name.clone(), position: row.get(0)?, key, id, attempts });
+                if suspect {
+                    break;
+                }
             }
         }
         for delivery in &due {
@@ -186,7 +198,7 @@ impl Subscription for EmbeddedSubscription {
     }
 
     async fn retry(&mut self, delivery: &Delivery, delay: Duration) -> Result<(), Error> {
-        let due = now_ms().saturating_add(delay.as_millis() as u64);
+        let due = now_ms().saturating_add(delay.min(RETRY_MAX).as_millis() as u64);
         self.log
             .inner
             .local
@@ -195,6 +207,24 @@ impl Subscription for EmbeddedSubscription {
             .execute(params![self.consumer.name.as_str(), delivery.position, due])?;
         Ok(())
     }
+}
+
+/// Drops what is in flight of runs that have ended, whoever holds it.
+pub(super) fn forget(connection: &mut Connection, ended: &HashMap<SessionId, u32>) -> Result<(), Error> {
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    {
+        let mut statement = transaction.prepare_cached("SELECT consumer, position, key FROM in_flight")?;
+        let mut rows = statement.query([])?;
+        while let Some(row) = rows.next()? {
+            let key = super::key(row, 2)?;
+            if key.session_id().and_then(|id| ended.get(&id)).is_some_and(|run| key.run <= *run) {
+                transaction
+                    .prepare_cached("DELETE FROM in_flight WHERE consumer = ?1 AND position = ?2")?
+                    .execute((row.get::<_, String>(0)?, row.get::<_, u64>(1)?))?;
+            }
+        }
+    }
+    Ok(transaction.commit()?)
 }
 
 fn cursor(connection: &Connection, consumer: &Consumer) -> Result<u64, Error> {

@@ -14,9 +14,10 @@ use super::{Appended, Consumer, Error, Head, Log, NewFact, Record};
 use crate::{local::Local, sqlite};
 use chrono::{DateTime, Utc};
 use deliveries::EmbeddedSubscription;
-use flywheel_events::{Digest, Key};
+use flywheel_events::{Digest, Key, SessionId};
 use rusqlite::{Connection, OptionalExtension as _, Row};
 use std::{
+    collections::HashMap,
     path::{Path, PathBuf},
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
@@ -180,12 +181,18 @@ impl Log for EmbeddedLog {
         let mut written = self.inner.written.clone();
         while *written.borrow_and_update() <= after && self.head_now()?.position <= after {
             // Another process's write comes without a word; this process's own wakes at once.
-            let _ = tokio::time::timeout(POLL, written.changed()).await;
+            if let Ok(Err(_)) = tokio::time::timeout(POLL, written.changed()).await {
+                return Err(Error::Closed);
+            }
         }
         Ok(())
     }
 
     async fn subscribe(&self, consumer: Consumer) -> Result<EmbeddedSubscription, Error> {
         EmbeddedSubscription::new(self.clone(), consumer)
+    }
+
+    async fn forget(&self, ended: &HashMap<SessionId, u32>) -> Result<(), Error> {
+        deliveries::forget(&mut self.inner.local.connection(), ended)
     }
 }

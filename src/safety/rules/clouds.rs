@@ -45,4 +45,27 @@ pub(super) const RULES: &[Rule] = &[
     Rule::new("vault-token", "a HashiCorp Vault token", &["hvs.", "hvb."], r"hv[sb]\.[A-Za-z0-9_-]{24,}"),
     Rule::new("planetscale-token", "a PlanetScale token or password", &["pscale_"], r"pscale_[a-z]+_[A-Za-z0-9_.=-]{32,}"),
     Rule::new("pulumi-token", "a Pulumi token", &["pul-"], r"(?-u:\b)pul-[0-9a-f]{40}"),
+    Rule::new("terraform-token", "a Terraform token", &[".atlasv1."], r"[A-Za-z0-9]{14}\.atlasv1\.[A-Za-z0-9_=-]{60,}"),
+    Rule::new("fly-token", "a Fly.io token", &["fm1", "fm2", "fo1_"], r"(?-u:\b)(?:fm[12][ar]?|fo1)_[A-Za-z0-9+/=_-]{40,}"),
+    Rule::new("netlify-token", "a Netlify token", &["nfp_", "nfc_", "nfo_"], r"(?-u:\b)nf[pco]_[A-Za-z0-9]{36}"),
+    Rule::new(
+        "vercel-token",
+        "a Vercel token",
+        &["vcp_", "vci_", "vca_", "vcr_", "vck_"],
+        r"(?-u:\b)vc[piark]_[A-Za-z0-9]{24,}",
+    ),
+    Rule::new(
+        "supabase-key",
+        "a Supabase token or secret key",
+        &["sbp_", "sb_secret_"],
+        r"(?-u:\b)(?:sbp_[0-9a-f]{40}|sb_secret_[A-Za-z0-9_-]{22,})",
+    ),
+    Rule::new("tailscale-key", "a Tailscale key", &["tskey-"], r"tskey-[a-z]+-[A-Za-z0-9]+-[A-Za-z0-9]{16,}"),
+    Rule::new("alibaba-access-key-id", "an Alibaba Cloud access key id", &["ltai"], r"(?-u:\b)LTAI[A-Za-z0-9]{16,20}(?-u:\b)"),
+    Rule::new(
+        "doppler-token",
+        "a Doppler token",
+        &["dp."],
+        r"(?-u:\b)dp\.(?:pt|ct|st|sa|scim|audit)\.(?:[a-z0-9_-]{2,35}\.)?[A-Za-z0-9]{40,44}(?-u:\b)",
+    ),
 ];

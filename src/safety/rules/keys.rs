@@ -18,6 +18,13 @@ pub(super) const RULES: &[Rule] = &[
     ),
     Rule::new("age-key", "an age secret key", &["age-secret-key-1"], r"(?i:AGE-SECRET-KEY-1[0-9A-Z]{40,})"),
     Rule::new(
+        "nats-seed",
+        "the seed of a NATS nkey",
+        &[],
+        r"(?-u:\b)S[ACNOUX][A-Z2-7]{56}(?-u:\b)",
+    )
+    .accept(|hit| hit.value().bytes().any(|byte| byte.is_ascii_digit())),
+    Rule::new(
         "jwt",
         "a JSON Web Token",
         &["eyj"],

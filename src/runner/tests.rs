@@ -1,0 +1,136 @@
+//! What becomes of stages that panic, fail for ever, or say too much, and of the others beside them.
+
+use super::*;
+use crate::{
+    local::Local,
+    log::{EmbeddedLog, NewFact},
+    stages::{Inputs, Row, Stop, graph::stage, ready},
+    world::Origin,
+};
+use flywheel_events::{
+    CreationExtracted, Fact, FailureClass, Key, LessonsExtracted, Outcome, RepoScanned, SessionCompleted, SessionId,
+    SessionReady, SessionType, StepFailed, StoryExtracted, TradesNormalized, TradingSummarized,
+};
+use std::{
+    collections::{HashMap, HashSet},
+    sync::{
+        LazyLock,
+        atomic::{AtomicU32, Ordering},
+    },
+};
+
+static PANICS: AtomicU32 = AtomicU32::new(0);
+static STUMBLES: AtomicU32 = AtomicU32::new(0);
+
+fn panics(_: &SessionCompleted) -> Result<RepoScanned, Stop> {
+    PANICS.fetch_add(1, Ordering::SeqCst);
+    panic!("a stage with a fault");
+}
+
+fn stumbles(_: &SessionCompleted) -> Result<StoryExtracted, Stop> {
+    match STUMBLES.fetch_add(1, Ordering::SeqCst) {
+        0 | 1 => Err(Stop::World(anyhow::anyhow!("/home/bob/x is busy"))),
+        _ => Ok(StoryExtracted::example()),
+    }
+}
+
+fn refuses(_: &SessionCompleted) -> Result<TradesNormalized, Stop> {
+    Err(Stop::refused("no use: /home/bob/x", "do other work"))
+}
+
+fn says_too_much(_: &SessionCompleted) -> Result<CreationExtracted, Stop> {
+    unreachable!("its row has another call")
+}
+
+fn needs_what_panicked(_: &RepoScanned) -> Result<TradingSummarized, Stop> {
+    unreachable!("what it needs is not there")
+}
+
+fn works(_: &SessionCompleted) -> Result<LessonsExtracted, Stop> {
+    Ok(LessonsExtracted::example())
+}
+
+fn table() -> &'static [Pipeline] {
+    static TABLE: LazyLock<[Pipeline; 1]> = LazyLock::new(|| {
+        let too_much = |_: &Inputs<'_>| Ok(serde_json::json!({ "text": "x".repeat(2 * 1024 * 1024) }));
+        [Pipeline {
+            session_type: SessionType::Build,
+            about: "A table of stubs.",
+            stages: vec![
+                stage("panics", "Panics.", panics),
+                stage("stumbles", "Works at the third attempt.", stumbles),
+                stage("refuses", "Refuses.", refuses),
+                Row { call: Box::new(too_much), ..stage("loud", "Says too much.", says_too_much) },
+                stage("bereft", "Lacks its need.", needs_what_panicked),
+                stage("works", "Works.", works),
+                ready(),
+            ],
+        }]
+    });
+    &*TABLE
+}
+
+fn tools() -> Arc<Tools> {
+    let world = World { origins: Box::new(|_| Ok(None::<Origin>)), roots: vec![], git_timeout: Duration::from_secs(1) };
+    let templates = Templates::load(None).expect("the built-in ones");
+    Arc::new(Tools { templates, world, cleaner: Cleaner::new(safety::Context::default()) })
+}
+
+async fn outcome<F: Fact + serde::de::DeserializeOwned>(log: &EmbeddedLog, step: &str, session: SessionId) -> F {
+    let key = Key::session(step.parse().expect("a step"), session, 1);
+    let record = log.get(&key).await.expect("reads").unwrap_or_else(|| panic!("{step} has no outcome"));
+    let (event_type, value) = record.data().expect("reads");
+    assert_eq!(event_type, F::TYPE, "{step}");
+    value
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_faulty_stage_is_retried_then_parked_and_its_siblings_go_on() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let local = Local::open(folder.path()).expect("opens");
+    let log = EmbeddedLog::open(folder.path(), &local).expect("opens");
+    let session = SessionCompleted { session_type: SessionType::Build, ..SessionCompleted::example() };
+    let id = session.session_id;
+    let entry = NewFact::new(Key::session(SESSION_COMPLETED, id, 1), "/test", &session);
+    log.append(vec![entry]).await.expect("appends");
+    let scope = Scope::Sessions { sessions: Arc::new(HashSet::from([id])), after: 0 };
+    let ready_key = Key::session("build-ready".parse().expect("a step"), id, 1);
+    let works_key = Key::session("build-works".parse().expect("a step"), id, 1);
+    let done = async {
+        let mut at = 0;
+        while log.get(&ready_key).await?.is_none() {
+            if log.get(&works_key).await?.is_some() && at == 0 {
+                at = PANICS.load(Ordering::SeqCst);
+                assert!(at < ATTEMPTS_MAX, "a sibling does not wait for the faulty one");
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        Ok(())
+    };
+    let began = std::time::Instant::now();
+    tokio::time::timeout(Duration::from_secs(60), work(&log, table(), &tools(), scope, done))
+        .await
+        .expect("it ends")
+        .expect("the log works");
+    log.forget(&HashMap::from([(id, 1)])).await.expect("forgets");
+
+    // 0.2 + 0.4 + 0.8 + 1.6 s, each half at least.
+    assert!(began.elapsed() > Duration::from_millis(1500), "there was a wait between the attempts");
+    assert_eq!(PANICS.load(Ordering::SeqCst), ATTEMPTS_MAX);
+    assert_eq!(STUMBLES.load(Ordering::SeqCst), 3);
+    let parked: StepFailed = outcome(&log, "build-panics", id).await;
+    assert_eq!((parked.class, parked.attempts), (FailureClass::Parked, ATTEMPTS_MAX));
+    let _: StoryExtracted = outcome(&log, "build-stumbles", id).await;
+    let _: LessonsExtracted = outcome(&log, "build-works", id).await;
+    let refused: StepFailed = outcome(&log, "build-refuses", id).await;
+    assert_eq!((refused.class, refused.attempts, &*refused.message), (FailureClass::Refused, 1, "no use: ~/x"));
+    let loud: StepFailed = outcome(&log, "build-loud", id).await;
+    assert_eq!(loud.class, FailureClass::TooLarge);
+    let bereft: StepFailed = outcome(&log, "build-bereft", id).await;
+    assert_eq!(bereft.class, FailureClass::InputFailed);
+    let ready: SessionReady = outcome(&log, "build-ready", id).await;
+    assert_eq!((ready.outcome, ready.failures.len()), (Outcome::Failed, 4));
+    let left: u32 =
+        local.connection().query_row("SELECT count(*) FROM in_flight", [], |row| row.get(0)).expect("counts");
+    assert_eq!(left, 0, "nothing stays in flight");
+}
