@@ -186,8 +186,12 @@ fn full(
     templates: &Templates,
 ) -> Result<Rendered, Stop> {
     let commands = scan.and_then(|scan| scan.manifest.as_ref()).map_or(&[][..], |manifest| &manifest.commands);
+    // Where installing builds, another build is for who develops it; `npm install` only brings what a build needs.
+    let kind = scan.and_then(|scan| scan.project_type.as_deref());
+    let installed =
+        matches!(kind, Some("rust" | "go" | "java")) && commands.iter().any(|command| command.purpose == "install");
     let of = |section: Section| {
-        let lines = commands.iter().filter(|command| Section::of(&command.purpose) == section);
+        let lines = commands.iter().filter(|command| Section::of(&command.purpose, installed) == section);
         let lines: Vec<&str> = lines.map(|command| command.command.trim()).filter(|line| !line.is_empty()).collect();
         (!lines.is_empty()).then(|| lines.join("\n"))
     };
@@ -213,8 +217,9 @@ enum Section {
 }
 
 impl Section {
-    fn of(purpose: &str) -> Self {
+    fn of(purpose: &str, installed: bool) -> Self {
         match purpose.to_lowercase().as_str() {
+            "build" if installed => Self::Development,
             "install" | "build" => Self::Install,
             "run" | "start" | "serve" | "dev" | "usage" | "help" => Self::Usage,
             _ => Self::Development,

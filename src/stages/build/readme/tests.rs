@@ -256,6 +256,19 @@ fn a_commit_the_repository_does_not_have_is_not_listed() {
 }
 
 #[test]
+fn a_build_stands_where_a_reader_needs_it() {
+    let installs = |kind: &str, install: &str, build: &str| {
+        let commands = [("install", install), ("build", build)]
+            .map(|(purpose, command)| ManifestCommand { purpose: purpose.into(), command: command.into() });
+        let mut scan = RepoScanned { project_type: Some(kind.into()), ..rust(None) };
+        scan.manifest.as_mut().expect("the example has one").commands = commands.to_vec();
+        written(&scan, None).content.contains(&format!("## Install\n\n```sh\n{install}\n{build}\n```\n"))
+    };
+    assert!(!installs("rust", "cargo install --path .", "cargo build"));
+    assert!(installs("node", "npm install", "npm run build"));
+}
+
+#[test]
 fn a_readme_that_was_not_read_is_left_alone() {
     for (name, made_one) in [("README.rst", false), ("Readme.md", false), ("README", false), ("readme-assets/", true)] {
         let mut scan = rust(None);
