@@ -146,11 +146,6 @@ impl SessionReport {
         if written.differs {
             self.warnings.push(format!("{} is not what the log has, and was left as it is", written.path.display()));
         }
-        // What readers are spared, whoever ran it needs: why the repository was not read, what was odd about it.
-        let unreachable = artifact.notes.get("unreachable").and_then(Value::as_str);
-        self.warnings.extend(unreachable.map(|why| format!("the repository was not read: {why}")));
-        let odd = artifact.notes.get("warnings").and_then(Value::as_array).into_iter().flatten();
-        self.warnings.extend(odd.filter_map(Value::as_str).map(str::to_owned));
         self.artifacts.push(WrittenArtifact {
             artifact_type: artifact.artifact_type,
             path: written.path.clone(),
@@ -247,20 +242,4 @@ fn print_one(report: &SessionReport, console: Console) {
 
 fn short(step: &str) -> &str {
     step.split_once('-').map_or(step, |(_, name)| name)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_the_log_spares_its_readers_is_said_to_who_ran_it() {
-        let id = "a1b2c3d4-e5f6-7890-abcd-ef1234567890".parse().unwrap();
-        let mut report = SessionReport::of(Path::new("s.json"), id, SessionType::Build, vec!["first".into()]);
-        let mut log = ArtifactGenerated::of_session(id, ArtifactType::BuildLog, "# A\n".into());
-        log.notes.insert("unreachable".into(), json!("`x` is not on this machine"));
-        log.notes.insert("warnings".into(), json!(["one is odd"]));
-        report.written(&log, &Written { path: "a.md".into(), differs: false });
-        assert_eq!(report.warnings, ["first", "the repository was not read: `x` is not on this machine", "one is odd"]);
-    }
 }
