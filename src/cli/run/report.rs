@@ -8,7 +8,7 @@ use crate::{
 use flywheel_events::{ArtifactGenerated, ArtifactType, Digest, Outcome, SessionId, SessionType};
 use flywheel_projections::SessionView;
 use serde::Serialize;
-use serde_json::{Value, json};
+use serde_json::json;
 use std::path::{Path, PathBuf};
 
 /// How a file came out.
