@@ -114,7 +114,7 @@ fn dust_and_two_currencies_are_told() {
         ], "trading": { "dust_quote": "5" } }),
     ));
     assert!(texts.journal.contains("Left behind as too small to count as a position: 0.009 after trade 1."));
-    assert!(texts.journal.contains("+9.91 USDT and -¥2,500 net"), "{}", texts.journal);
+    assert!(texts.journal.contains("-¥2,500 and +9.91 USDT net"), "{}", texts.journal);
     let thread = texts.thread.expect("a thread").content;
     let told = "Net result after fees, in percent of the capital at entry (price × quantity × multiplier): JPY -1.00 %; \
                 USDT +10.00 %. Each trade below is in percent of its own.";
