@@ -117,7 +117,7 @@ fn dust_and_two_currencies_are_told() {
     assert!(texts.journal.contains("-¥2,500 and +9.91 USDT net"), "{}", texts.journal);
     let thread = texts.thread.expect("a thread").content;
     let told = "Net result after fees, in percent of the capital at entry (price × quantity × multiplier): JPY -1.00 %; \
-                USDT +10.00 %. Each trade below is in percent of its own.";
+                USDT +9.91 %. Each trade below is in percent of its own.";
     assert!(thread.contains(told), "{thread}");
 }
 
