@@ -268,7 +268,8 @@ pub struct Equity {
     pub starting_equity: Figure,
     /// With everything realised.
     pub ending_equity: Figure,
-    /// The days of `daily_returns`.
+    /// The days of `daily_returns`: the named trading days and any other that realised something; where none is named,
+    /// every day with a fill.
     pub days: Vec<NaiveDate>,
     /// The day's realised net / the equity it began with; null where that was not above zero.
     pub daily_returns: Vec<Option<Figure>>,

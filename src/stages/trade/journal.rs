@@ -213,6 +213,12 @@ fn round_trips(summary: &TradingSummarized, settings: &Settings) -> Value {
     if has_excursion {
         about.push_str(" Worst and best: how far price went against and for the position, from the bars given.");
     }
+    let dust = trips.iter().enumerate().filter_map(|(i, trip)| Some((i, trip.residual_qty?)));
+    let left: Vec<String> =
+        dust.take(EVIDENCE_MAX).map(|(i, qty)| format!("{} after trade {}", show::number(*qty), i + 1)).collect();
+    if !left.is_empty() {
+        about.push_str(&format!(" Left behind as too small to count as a position: {}.", left.join(", ")));
+    }
     if trips.len() > ROWS_MAX {
         about.push_str(&format!(" The first {ROWS_MAX} of {} are shown; every one is in the figures.", trips.len()));
     }

@@ -101,6 +101,27 @@ fn where_no_record_can_be_used_the_notes_stand_and_nothing_is_written() {
 }
 
 #[test]
+fn dust_and_two_currencies_are_told() {
+    let fill = |symbol: &str, currency: &str, hour: u32, side: &str, qty: &str, price: &str| {
+        json!({ "ts": format!("2025-12-02T{hour:02}:00:00Z"), "symbol": symbol, "currency": currency, "side": side,
+                "qty": qty, "price": price })
+    };
+    let texts = texts(&session(
+        json!({}),
+        json!({ "fills": [
+            fill("BTC/USDT", "USDT", 10, "buy", "1", "100"), fill("BTC/USDT", "USDT", 11, "sell", "0.991", "110"),
+            fill("7203", "JPY", 10, "buy", "100", "2500"), fill("7203", "JPY", 12, "sell", "100", "2475")
+        ], "trading": { "dust_quote": "5" } }),
+    ));
+    assert!(texts.journal.contains("Left behind as too small to count as a position: 0.009 after trade 1."));
+    assert!(texts.journal.contains("-¥2,500 and +9.91 USDT net"), "{}", texts.journal);
+    let thread = texts.thread.expect("a thread").content;
+    let told = "Net result after fees, in percent of the capital at entry (price × quantity × multiplier): JPY -1.00 %; \
+                USDT +9.91 %. Each trade below is in percent of its own.";
+    assert!(thread.contains(told), "{thread}");
+}
+
+#[test]
 fn a_thread_writes_results_as_the_trader_chose() {
     for (privacy, shown, hidden) in [
         ("dollars", "-$161.00", "-1.61 %"),

@@ -69,7 +69,17 @@ fn paragraphs(
     )];
     let totals: Vec<String> = totals(summary, privacy);
     if !totals.is_empty() {
-        paragraphs.push(format!("Net result after fees: {}.", totals.join("; ")));
+        let (of, trades) = match (privacy, base(summary)) {
+            (Privacy::Percent, Some(_)) => {
+                (", in percent of the starting equity", " Each trade below is in percent of it too.")
+            }
+            (Privacy::Percent, None) => (
+                ", in percent of the capital at entry (price × quantity × multiplier)",
+                " Each trade below is in percent of its own.",
+            ),
+            _ => ("", ""),
+        };
+        paragraphs.push(format!("Net result after fees{of}: {}.{trades}", totals.join("; ")));
     }
     let shown = shown(summary);
     if shown.len() < n {
@@ -135,8 +145,7 @@ fn base(summary: &TradingSummarized) -> Option<Decimal> {
 
 fn totals(summary: &TradingSummarized, privacy: Privacy) -> Vec<String> {
     if let (Privacy::Percent, Some(start), Some((total, _))) = (privacy, base(summary), trading::curve(summary)) {
-        let part = ratio(*total.net_total, start).map_or_else(|| "no percentage".into(), show::signed_percent);
-        return vec![format!("{part} of the starting equity; each trade below in percent of it")];
+        return vec![ratio(*total.net_total, start).map_or_else(|| "no percentage".into(), show::signed_percent)];
     }
     let several = summary.summary_by_currency.is_some();
     let of = |total: &flywheel_events::Summary| {
@@ -146,8 +155,7 @@ fn totals(summary: &TradingSummarized, privacy: Privacy) -> Vec<String> {
             Privacy::Percent => {
                 let trips = summary.round_trips.iter().filter(|trip| trip.currency == *currency);
                 let put_in = trips.map(capital).try_fold(Decimal::ZERO, |sum, value| sum.checked_add(value?))?;
-                let part = show::signed_percent(ratio(*total.net_total, put_in)?);
-                format!("{part} of the capital at entry (price × quantity × multiplier), each trade below of its own")
+                show::signed_percent(ratio(*total.net_total, put_in)?)
             }
             Privacy::Bucket => bucket(*total.net_total, currency),
             Privacy::Dollars => show::signed_money(*total.net_total, &plain(currency)),
