@@ -75,5 +75,10 @@ mod tests {
         }
         file["pipeline_status"] = json!({ "build_artifact": "done" });
         assert!(!validator.is_valid(&file));
+        file["pipeline_status"] = json!({});
+        for (stamp, valid) in [("2025-12-02T05:20:00-06:00", true), ("2025-12-02T05:20:00", false), ("today", false)] {
+            file["timestamp"] = json!(stamp);
+            assert_eq!(validator.is_valid(&file), valid, "{stamp}");
+        }
     }
 }

@@ -23,6 +23,8 @@ pub struct SessionCompleted {
     /// Which pipeline the session takes.
     pub session_type: SessionType,
     /// When the session ended: RFC 3339 with an offset. Its window is [end − duration, end].
+    // Most validators do not assert `format`; the pattern holds what matters most.
+    #[schemars(extend("pattern" = "([Zz]|[+-][0-9]{2}:[0-9]{2})$"))]
     pub timestamp: Stamp,
     /// The agent that worked.
     pub agent_id: AgentId,

@@ -116,6 +116,7 @@ fn is_version(before: &str) -> bool {
         "released",
         "build",
         "section",
+        "sections",
         "upgrade",
         "bump",
         "oid",
