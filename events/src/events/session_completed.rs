@@ -3,7 +3,7 @@
 use crate::{AgentId, Fact, SessionId, stamp::Stamp};
 use rust_decimal::Decimal;
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Map, Value};
 
 /// The pattern of a commit's hash: no control characters, none that is invisible or reorders others.
@@ -29,14 +29,21 @@ pub struct SessionCompleted {
     /// The agent that worked.
     pub agent_id: AgentId,
     /// What the agent counted. Claims: every one that can be recomputed is checked.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "null_is_empty")]
+    #[schemars(with = "Option<Metadata>")]
     pub metadata: Metadata,
     /// What the session left behind.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "null_is_empty")]
+    #[schemars(with = "Option<SourceData>")]
     pub source_data: SourceData,
     /// Every other top-level field.
     #[serde(flatten)]
     pub extra: Map<String, Value>,
+}
+
+/// Agents write `null` where they have nothing.
+fn null_is_empty<'de, D: Deserializer<'de>, T: Default + Deserialize<'de>>(deserializer: D) -> Result<T, D::Error> {
+    Option::deserialize(deserializer).map(Option::unwrap_or_default)
 }
 
 /// The three kinds of session, one pipeline each.
@@ -131,14 +138,17 @@ pub struct SourceData {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub repo_path: Option<String>,
     /// The session's commits as the agent lists them.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, deserialize_with = "null_is_empty", skip_serializing_if = "Vec::is_empty")]
+    #[schemars(with = "Option<Vec<CommitRecord>>")]
     pub git_commits: Vec<CommitRecord>,
     /// Closed trades (`action`, `quantity`, `price`, `timestamp`, `exit_price`, `exit_timestamp`, `profit_loss`) or raw
     /// fills. A bad record is reported with its index by the trade pipeline, so nothing is refused here.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, deserialize_with = "null_is_empty", skip_serializing_if = "Vec::is_empty")]
+    #[schemars(with = "Option<Vec<Value>>")]
     pub trades: Vec<Value>,
     /// Raw fills: `exec_id`, `ts`, `symbol`, `account`, `side`, `qty`, `price`, `fee`, `fee_currency`, …
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, deserialize_with = "null_is_empty", skip_serializing_if = "Vec::is_empty")]
+    #[schemars(with = "Option<Vec<Value>>")]
     pub fills: Vec<Value>,
     /// How to read the fills: `matching`, `session`, `import_tz`, `fee_rates`, `base_currency`, …
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -147,10 +157,12 @@ pub struct SourceData {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub market_conditions: Option<Map<String, Value>>,
     /// Conversations and notes.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, deserialize_with = "null_is_empty", skip_serializing_if = "Vec::is_empty")]
+    #[schemars(with = "Option<Vec<Conversation>>")]
     pub conversations: Vec<Conversation>,
     /// Screenshots, as paths relative to the session file's folder.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, deserialize_with = "null_is_empty", skip_serializing_if = "Vec::is_empty")]
+    #[schemars(with = "Option<Vec<Screenshot>>")]
     pub screenshots: Vec<Screenshot>,
     /// Every other field.
     #[serde(flatten)]
