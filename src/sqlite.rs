@@ -90,10 +90,17 @@ pub fn open(path: &Path, kind: &Kind) -> Result<Connection, Error> {
         let mut connection = Connection::open(path)?;
         connection.busy_timeout(BUSY_TIMEOUT)?;
         connection.set_prepared_statement_cache_capacity(64);
+        // In this order: what another process makes in between is then seen whole, and taken for what it is.
+        let empty = is_empty(&connection)?;
+        let found = identity(&connection)?;
+        let (ours, new) = (found.0 == kind.application_id, empty && found == (0, 0));
+        if !ours && !new {
+            // Not ours to switch to another journal.
+            return Ok((connection, found.0, found.1));
+        }
         enter_wal(&connection)?;
         connection.pragma_update(None, "synchronous", kind.synchronous)?;
-        let found = identity(&connection)?;
-        if found != (0, 0) || !is_empty(&connection)? {
+        if ours {
             return Ok((connection, found.0, found.1));
         }
         let transaction = connection.transaction_with_behavior(TransactionBehavior::Exclusive)?;

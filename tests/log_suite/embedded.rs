@@ -220,3 +220,15 @@ async fn what_a_dead_process_held_comes_again_alone() {
     let got = subscription.next(10).await.expect("delivers");
     assert_eq!((got.len(), got[0].position, got[0].attempts), (1, 4, 1));
 }
+
+#[tokio::test]
+async fn another_programs_database_is_refused_and_not_one_byte_of_it_changes() {
+    let folder = TempDir::new().expect("a folder");
+    let path = folder.path().join("log.db");
+    rusqlite::Connection::open(&path).expect("opens").execute_batch("CREATE TABLE theirs (x)").expect("makes");
+    let before = std::fs::read(&path).expect("reads");
+    let local = Local::open(folder.path()).expect("opens");
+    let error = EmbeddedLog::open(folder.path(), &local).expect_err("is not ours").to_string();
+    assert!(error.contains("another program made it"), "{error}");
+    assert_eq!(std::fs::read(&path).expect("reads"), before);
+}
