@@ -34,6 +34,20 @@ pub fn write_atomically(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
     sync_folder(folder(&target)).with_context(|| format!("cannot make {} durable", path.display()))
 }
 
+/// Writes a file that can be made again: a reader sees the old content or the new, never half of either, but a power cut
+/// may take the file's last moments with it, so it costs no wait for the disk. What it may leave is an empty file.
+///
+/// # Errors
+/// As [`write_atomically`].
+pub fn write_derived(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
+    let target = target(path)?;
+    unsynced(path, &target, bytes)?
+        .persist(&target)
+        .map_err(|error| error.error)
+        .with_context(|| format!("cannot replace {}: is it a folder, or write-protected", path.display()))?;
+    Ok(())
+}
+
 /// Writes a file that must not exist yet, just as safely.
 ///
 /// # Errors
@@ -63,6 +77,14 @@ pub fn take(path: &Path) -> bool {
 
 /// The content, durable under a temporary name beside the target, with the permissions it is to have.
 fn prepared(path: &Path, target: &Path, bytes: &[u8]) -> anyhow::Result<tempfile::NamedTempFile> {
+    let temporary = unsynced(path, target, bytes)?;
+    let failed = || format!("cannot write {}: is the disk full", path.display());
+    temporary.as_file().sync_all().with_context(failed)?;
+    Ok(temporary)
+}
+
+/// The same, not yet durable.
+fn unsynced(path: &Path, target: &Path, bytes: &[u8]) -> anyhow::Result<tempfile::NamedTempFile> {
     let folder = folder(target);
     let mut builder = tempfile::Builder::new();
     builder.prefix(".flywheel-").suffix(".tmp");
@@ -77,7 +99,6 @@ fn prepared(path: &Path, target: &Path, bytes: &[u8]) -> anyhow::Result<tempfile
         temporary.as_file().set_permissions(old.permissions()).with_context(failed)?;
     }
     temporary.write_all(bytes).with_context(failed)?;
-    temporary.as_file().sync_all().with_context(failed)?;
     Ok(temporary)
 }
 

@@ -30,13 +30,14 @@ pub struct Written {
 /// When the file cannot be written.
 pub fn write(artifact: &ArtifactGenerated, folder: &Path, keep: bool) -> anyhow::Result<Written> {
     let path = folder.join(&artifact.path);
-    let found = std::fs::read(&path).ok().map(|bytes| Digest::of(&bytes));
+    // An empty file is what a power cut may leave of one, and no artifact is empty.
+    let found = std::fs::read(&path).ok().filter(|bytes| !bytes.is_empty()).map(|bytes| Digest::of(&bytes));
     let same = found == Some(artifact.sha256);
     if !same && (found.is_none() || !keep) {
         let folder = path.parent().expect("an artifact lies in its session's folder");
         std::fs::create_dir_all(folder)
             .map_err(|error| anyhow::anyhow!("cannot make the folder {}: {error}", folder.display()))?;
-        files::write_atomically(&path, artifact.content.as_bytes())?;
+        files::write_derived(&path, artifact.content.as_bytes())?;
     }
     Ok(Written { differs: keep && found.is_some() && !same, path })
 }
