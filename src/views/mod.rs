@@ -9,6 +9,7 @@
 
 mod digest;
 mod file;
+pub mod read;
 mod rebuild;
 
 pub use digest::digest;
