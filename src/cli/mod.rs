@@ -19,6 +19,8 @@ mod schema;
 mod session;
 mod stages;
 mod table;
+mod verify;
+mod watch;
 
 pub use console::Console;
 
@@ -64,12 +66,16 @@ enum Command {
     Log(log::Args),
     /// Rebuild the read models from the log.
     Replay(replay::Args),
+    /// Watch the log grow, one readable line a fact.
+    Watch(watch::Args),
     /// Ask what there is: sessions, steps, artifacts, duplicates.
     Manifest(manifest::Args),
     /// See and fill the queue of what is to be published.
     Queue(queue::Args),
     /// See what failed, why, and what to do.
     Failures(failures::Args),
+    /// Check that the log, the files and the read models are what was recorded.
+    Verify(verify::Args),
     /// Print the JSON Schema of an event or of the session file.
     Schema(schema::Args),
     /// Print the AsyncAPI document of the bus.
@@ -94,7 +100,9 @@ impl Command {
             | Self::Replay(_)
             | Self::Manifest(_)
             | Self::Queue(_)
-            | Self::Failures(_) => true,
+            | Self::Failures(_)
+            | Self::Verify(_)
+            | Self::Watch(_) => true,
             Self::Config(args) => args.needs_settings(),
             Self::Schema(_) | Self::Asyncapi(_) | Self::Stages(_) | Self::Completions(_) | Self::Man(_) => false,
         }
@@ -188,6 +196,8 @@ fn start(cli: Cli, console: Console) -> anyhow::Result<Exit> {
         Command::Replay(args) => replay::run(&args, context),
         Command::Manifest(args) => manifest::run(args, context),
         Command::Failures(args) => failures::run(args, context),
+        Command::Verify(args) => verify::run(&args, context),
+        Command::Watch(args) => watch::run(&args, context),
         Command::Queue(args) => queue::run(args, context),
         Command::Schema(args) => schema::run(args, context),
         Command::Asyncapi(args) => asyncapi::run(&args, context),

@@ -234,7 +234,7 @@ pub(super) fn move_checkpoint(connection: &Connection, to: Checkpoint) -> rusqli
         .map(drop)
 }
 
-fn checkpoint(connection: &Connection) -> rusqlite::Result<Checkpoint> {
+pub(super) fn checkpoint(connection: &Connection) -> rusqlite::Result<Checkpoint> {
     connection
         .prepare_cached("SELECT position, chain FROM checkpoint")?
         .query_row([], |row| Ok(Checkpoint { position: row.get(0)?, chain: row.get::<_, [u8; 32]>(1)?.into() }))
