@@ -199,13 +199,14 @@ impl Local {
     ///
     /// # Errors
     /// When the storage fails.
-    pub fn session_file(&self, session: SessionId) -> anyhow::Result<Option<String>> {
-        let file = self
+    pub fn session_file(&self, session: SessionId) -> anyhow::Result<Option<PathBuf>> {
+        let row = self
             .connection()
-            .prepare_cached("SELECT file FROM origins WHERE session = ?1")?
-            .query_row([session.as_bytes()], |row| row.get::<_, Option<String>>(0))
+            .prepare_cached("SELECT folder, file FROM origins WHERE session = ?1 AND file IS NOT NULL")?
+            .query_row([session.as_bytes()], |row| Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?)))
             .optional()
             .context("cannot look up which file the session was read from")?;
-        Ok(file.flatten())
+        // The file is named as it was given, which only its own folder makes right from anywhere.
+        Ok(row.and_then(|(folder, file)| Some(Path::new(&folder).join(Path::new(&file).file_name()?))))
     }
 }

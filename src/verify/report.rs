@@ -68,14 +68,14 @@ pub struct Finding {
     pub position: Option<u64>,
     /// What is wrong.
     pub what: String,
-    /// What to do.
-    pub hint: String,
+    /// What to do, in the program's own words.
+    pub hint: &'static str,
 }
 
 impl Finding {
     /// A finding that names no place yet.
-    pub fn new(kind: Kind, what: impl Into<String>, hint: impl Into<String>) -> Self {
-        let (what, hint) = (what.into(), hint.into());
+    pub fn new(kind: Kind, what: impl Into<String>, hint: &'static str) -> Self {
+        let what = what.into();
         Self { kind, session_id: None, artifact: None, path: None, view: None, position: None, what, hint }
     }
 }

@@ -10,7 +10,7 @@ use flywheel_events::{ArtifactGenerated, ArtifactType, Digest, Key, PublicationQ
 use flywheel_projections::{Body, Recorded};
 use std::{
     collections::{BTreeMap, BTreeSet},
-    path::{Component, Path},
+    path::{Component, Path, PathBuf},
 };
 
 /// An artifact as its newest fact has it.
@@ -65,7 +65,9 @@ impl Sessions {
             }
             self.queued.push((position, it.artifact_type, it.sha256));
         }
-        let Some(id) = key.session_id() else { return };
+        // Refused input is no session, and neither is an item or an opinion.
+        let other = matches!(fact.body, Body::Rejected(_) | Body::Queued(_) | Body::Feedback(_));
+        let Some(id) = key.session_id().filter(|_| !other) else { return };
         let session = self.sessions.entry(id).or_default();
         match &fact.body {
             Body::Session(it) => {
@@ -81,7 +83,6 @@ impl Sessions {
             Body::Rerun(it) => {
                 session.asked.insert(key.run, it.steps.clone());
             }
-            Body::Rejected(_) | Body::Queued(_) | Body::Feedback(_) => {}
             _ => {
                 session.outcomes.entry(key.run).or_default().insert(key.step);
             }
@@ -111,7 +112,7 @@ impl Sessions {
         }
     }
 
-    fn found(&mut self, kind: Kind, key: &Key, position: u64, what: String, hint: &str) {
+    fn found(&mut self, kind: Kind, key: &Key, position: u64, what: String, hint: &'static str) {
         let finding = Finding::new(kind, what, hint);
         self.findings.push(Finding { session_id: key.session_id(), position: Some(position), ..finding });
     }
@@ -120,7 +121,7 @@ impl Sessions {
     /// artifact. `file` says where a session was read from.
     pub fn check(
         &mut self,
-        file: impl Fn(SessionId) -> anyhow::Result<Option<String>>,
+        file: impl Fn(SessionId) -> anyhow::Result<Option<PathBuf>>,
         findings: &mut Vec<Finding>,
     ) -> anyhow::Result<()> {
         findings.append(&mut self.findings);
@@ -133,13 +134,8 @@ impl Sessions {
             };
             findings.extend(session.outcomes(session_type).into_iter().map(&about));
             if session.unfinished(session_type) {
-                let file = file(*id)?;
-                let hint = match &file {
-                    Some(file) => format!("`flywheel run` its file again: {file}"),
-                    None => "`flywheel run` its file again".to_owned(),
-                };
-                let finding = Finding::new(Kind::Unfinished, "accepted, not ended", hint);
-                findings.push(about(Finding { position: Some(session.position), ..finding }));
+                let finding = Finding::new(Kind::Unfinished, "accepted, not ended", "`flywheel run` its file again");
+                findings.push(about(Finding { position: Some(session.position), path: file(*id)?, ..finding }));
             }
         }
         for (position, artifact_type, sha256) in &self.queued {

@@ -28,7 +28,7 @@ struct Shown {
     #[serde(flatten)]
     session: Session,
     /// The file it was read from on this machine.
-    file: Option<String>,
+    file: Option<PathBuf>,
     steps: Vec<Step>,
     artifacts: Vec<Version>,
 }
@@ -86,7 +86,7 @@ fn print(shown: &Shown, context: &Context) {
         session.session_id, session.session_type, session.status, session.agent_id, session.timestamp
     ));
     if let Some(file) = &shown.file {
-        console.line(format_args!("read from {}", crate::intake::report::plain(file)));
+        console.line(format_args!("read from {}", crate::intake::report::plain(&file.to_string_lossy())));
     }
     let rows = shown.steps.iter().map(|step| {
         let reason = step.reason.clone().unwrap_or_default();
