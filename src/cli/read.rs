@@ -1,8 +1,7 @@
 //! What the commands that ask read models have in common.
 
-use super::{Context, Mistake, log};
+use super::{Context, Mistake};
 use crate::{
-    local::Local,
     log::EmbeddedLog,
     views::{self, read::manifest},
 };
@@ -39,12 +38,6 @@ impl Page {
         rows.truncate(self.limit);
         (rows, more)
     }
-}
-
-/// The log and this machine's own state, which must be there already.
-pub fn open(context: &Context) -> anyhow::Result<(EmbeddedLog, Local)> {
-    drop(log::open(context)?);
-    log::open_with_local(context)
 }
 
 /// A read model, caught up with the log.

@@ -1,6 +1,6 @@
 //! `flywheel verify`: is everything what the log says?
 
-use super::{Context, Exit, Mistake, check_utf8, read};
+use super::{Context, Exit, Mistake, check_utf8, log};
 use crate::{
     files,
     verify::{self, Report, Scene},
@@ -38,7 +38,7 @@ pub fn run(args: &Args, context: &Context) -> anyhow::Result<Exit> {
             return Err(Mistake::new(format!("--out: {} is a folder", out.display()), "give the path of a file").into());
         }
     }
-    let (log, local) = read::open(context)?;
+    let (log, local) = log::open_both(context)?;
     let progress = console.progress(Some(log.head_now()?.position), "facts");
     let scene = Scene { data: &context.settings.data, log: &log, local: &local };
     let report = verify::verify(&scene, |read| progress.set_position(read))?;

@@ -52,7 +52,8 @@ impl Sessions {
             Ok(fact) => fact,
             Err(error) => {
                 let hint = "use the program that wrote it, or a newer one; or restore log.db from a copy";
-                return self.found(Kind::Log, &key, position, error.to_string(), hint);
+                let what = format!("{:#}", anyhow::Error::from(error));
+                return self.found(Kind::Log, &key, position, what, hint);
             }
         };
         if let Body::Artifact(_) = fact.body {

@@ -21,7 +21,7 @@ pub(super) fn check(scene: &Scene<'_>, findings: &mut Vec<Finding>) -> Vec<Check
                 by_position.entry(checkpoint.position).or_default().push(view);
                 live.insert(view.name, (checkpoint, digest));
             }
-            Err(error) => findings.push(about(view, error.to_string())),
+            Err(error) => findings.push(about(view, format!("{:#}", anyhow::Error::from(error)))),
         }
     }
     let mut rebuilt: BTreeMap<&str, Digest> = BTreeMap::new();

@@ -37,7 +37,7 @@ fn digest_of(connection: &Connection, counts: impl Fn(&str) -> bool) -> rusqlite
     for table in tables {
         let all = connection.prepare(&format!("SELECT * FROM \"{table}\""))?;
         let names: Vec<String> =
-            all.column_names().into_iter().filter(|name| counts(name)).map(|name| format!("\"{name}\"")).collect();
+            all.column_names().filter(|name| counts(name)).map(|name| format!("\"{name}\"")).collect();
         let (columns, names) = (names.len(), names.join(", "));
         let mut statement = connection.prepare(&format!("SELECT {names} FROM \"{table}\" ORDER BY {names}"))?;
         let mut rows = statement.query([])?;

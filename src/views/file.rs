@@ -59,7 +59,7 @@ pub enum Error {
         missing: u64,
     },
     /// A fact cannot be folded.
-    #[error("the view {view} has stopped: {source}")]
+    #[error("the view {view} has stopped")]
     Fold {
         /// The view.
         view: &'static str,
@@ -75,7 +75,7 @@ pub enum Error {
         why: String,
     },
     /// SQLite says no.
-    #[error("the view {view} cannot be used: {source}")]
+    #[error("the view {view} cannot be used")]
     Storage {
         /// The view.
         view: &'static str,

@@ -16,7 +16,10 @@ pub use digest::{content_digest, digest};
 pub use file::{Checkpoint, Error};
 pub use rebuild::{Built, Until, rebuild};
 
-use crate::log::EmbeddedLog;
+use crate::{
+    log::EmbeddedLog,
+    sqlite::{schema, schema_differences},
+};
 use file::Open;
 use flywheel_events::Digest;
 use flywheel_projections::View;
@@ -58,9 +61,14 @@ pub fn snapshot(view: &'static View, connection: &mut Connection) -> Result<(Che
     let transaction = connection.transaction().map_err(storage)?;
     let checkpoint = file::checkpoint(&transaction).map_err(storage)?;
     let said: String = transaction.query_row("PRAGMA integrity_check(1)", [], |row| row.get(0)).map_err(storage)?;
-    if said != "ok" {
+    let fresh = Connection::open_in_memory().map_err(storage)?;
+    file::make(&fresh, view).map_err(storage)?;
+    let (found, expected) = (schema(&transaction).map_err(storage)?, schema(&fresh).map_err(storage)?);
+    let mut wrong = schema_differences(&found, &expected);
+    wrong.extend((said != "ok").then_some(said));
+    if !wrong.is_empty() {
         let path = transaction.path().unwrap_or_default().to_owned();
-        return Err(Error::Damaged { path, why: said });
+        return Err(Error::Damaged { path, why: wrong.join(", ") });
     }
     Ok((checkpoint, digest(&transaction).map_err(storage)?))
 }

@@ -131,7 +131,7 @@ fn equal_content_is_grouped_and_queued_once_for_the_original() {
     place.run(&["queue", "show", "nope"]).refused(&["no item `nope`", "queue list"]);
     place.run(&["queue", "show", &id(7)]).refused(&["no item"]);
     place.run(&["queue", "list", "--state", "lost"]).refused(&["lost", "in_review"]);
-    place.run(&["queue", "list", "--after", "-1"]).refused(&["--after"]);
+    place.run(&["queue", "list", "--after", "first"]).refused(&["--after"]);
     // The whole place still holds: duplicates are no fault.
     assert_eq!(place.run(&["verify"]).code, 0);
 }

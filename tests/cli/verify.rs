@@ -167,21 +167,23 @@ fn a_changed_byte_of_a_view_is_found_and_a_replay_undoes_it() {
 
 #[test]
 fn a_changed_byte_of_the_log_is_found_with_its_position() {
-    let place = place();
-    // In the file itself, past SQLite: the text of the journal's fact.
-    flip(&place.path(".flywheel/log.db"), "# Trading");
-    let found = findings(&place);
-    let log: Vec<&Value> = found.iter().filter(|finding| finding["kind"] == "log").collect();
-    assert!(!log.is_empty(), "{found:#?}");
-    let export = place.log();
-    let journal = export.lines().find(|line| line.contains("trade-journal/session")).expect("is there");
-    let journal: Value = serde_json::from_str(journal).expect("JSON");
-    assert!(log.iter().all(|finding| finding["position"] == journal["position"]), "{log:#?}");
-    // What was changed is not written over a good file.
-    let good = place.read(&self::journal());
-    let ran = place.run(&["replay", "--artifacts"]);
-    assert_eq!((ran.code, ran.err.contains("its text was changed")), (2, true), "{ran:?}");
-    assert_eq!(place.read(&self::journal()), good);
+    // In the file itself, past SQLite: the text of the journal's fact, and its JSON.
+    for (text, said) in [("Trading journal", "its text was changed"), ("\"# Trading journal", "does not read")] {
+        let place = place();
+        let export = place.log();
+        flip(&place.path(".flywheel/log.db"), text);
+        let found = findings(&place);
+        let log: Vec<&Value> = found.iter().filter(|finding| finding["kind"] == "log").collect();
+        assert!(!log.is_empty(), "{found:#?}");
+        let journal = export.lines().find(|line| line.contains("\"key\":\"trade-journal/")).expect("is there");
+        let journal: Value = serde_json::from_str(journal).expect("JSON");
+        assert!(log.iter().all(|finding| finding["position"] == journal["position"]), "{log:#?}");
+        // What was changed is not written over a good file.
+        let good = place.read(&self::journal());
+        let ran = place.run(&["replay", "--artifacts"]);
+        assert_eq!((ran.code, ran.err.contains(said)), (1, true), "{ran:?}");
+        assert_eq!(place.read(&self::journal()), good);
+    }
 }
 
 #[test]
@@ -208,7 +210,7 @@ fn every_column_of_the_log_is_checked() {
         let said =
             |words: &str| found.iter().any(|it| it["kind"] == "log" && it["what"].as_str().unwrap().contains(words));
         assert!(said(words), "{change}: {found:#?}");
-        assert!(said("`facts_are_never_changed` of the log's file was removed"), "{change}: {found:#?}");
+        assert!(said("in the log's file `facts_are_never_changed` was removed"), "{change}: {found:#?}");
         assert_eq!(place.run(&["verify"]).code, 1, "{change}");
     }
 }

@@ -2,7 +2,7 @@
 
 use super::{Context, Exit};
 use crate::{
-    cli::{read, table::table},
+    cli::{log, read, table::table},
     views::read::{
         manifest::{self, Artifact, Group, Session, Step},
         queue::{self, Item},
@@ -47,7 +47,7 @@ struct Version {
 
 /// Runs the command.
 pub fn run(args: &Args, context: &Context) -> anyhow::Result<Exit> {
-    let (log, local) = read::open(context)?;
+    let (log, local) = log::open_both(context)?;
     let view = read::view(context, &log, "manifest")?;
     let id = read::session(&view, &args.session)?;
     let session = manifest::session(&view, id)?.ok_or_else(|| read::no_session(&args.session))?;

@@ -52,7 +52,7 @@ pub fn run(out: Option<&Path>, context: &Context) -> anyhow::Result<Exit> {
             return Err(Mistake::new(message, "give the path of a folder").into());
         }
     }
-    let (log, local) = read::open(context)?;
+    let (log, local) = log::open_both(context)?;
     let mut places: BTreeMap<SessionId, BTreeSet<PathBuf>> = BTreeMap::new();
     for (session, folder) in local.places(None)? {
         places.entry(session).or_default().insert(folder);
@@ -91,16 +91,16 @@ fn text(log: &EmbeddedLog, artifact: &Artifact) -> anyhow::Result<ArtifactGenera
     let record = log::wait(log.get(&key))??;
     let damaged = |what: String| {
         let hint = "`flywheel verify` says what else is wrong; restore the log from a copy or an export";
-        Mistake::new(format!("the log does not hold {key}: {what}"), hint)
+        anyhow::anyhow!("the log does not hold {key}: {what}; {hint}")
     };
     let record = record.ok_or_else(|| damaged("nothing is under the key".to_owned()))?;
     let (_, fact): (_, ArtifactGenerated) = record.data().map_err(|error| damaged(error.to_string()))?;
     // What is written must be what was recorded, and lie where it belongs.
     if flywheel_events::Digest::of(fact.content.as_bytes()) != fact.sha256 {
-        return Err(damaged("its text was changed".to_owned()).into());
+        return Err(damaged("its text was changed".to_owned()));
     }
     if !is_inside(&fact.path) {
-        return Err(damaged(format!("its path `{}` leads out of the artifact folder", fact.path)).into());
+        return Err(damaged(format!("its path `{}` leads out of the artifact folder", fact.path)));
     }
     Ok(fact)
 }

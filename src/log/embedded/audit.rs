@@ -1,11 +1,13 @@
 //! Reading every row and believing none: what was changed, at which position.
 
 use super::{EmbeddedLog, head};
-use crate::log::{Error, Head, Record};
+use crate::{
+    log::{Error, Head, Record},
+    sqlite::{schema, schema_differences},
+};
 use chrono::{DateTime, Utc};
 use flywheel_events::{Digest, Key, canonical, envelope::Envelope};
 use rusqlite::{Connection, Row, types::ValueRef};
-use std::collections::BTreeMap;
 
 /// Something in the log is not as it was written.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -111,29 +113,12 @@ fn check_file(connection: &Connection) -> Result<Vec<Fault>, Error> {
             break;
         }
     }
-    let (found, expected) = (schema(connection)?, expected_schema()?);
-    for (name, sql) in &expected {
-        match found.get(name) {
-            Some(there) if there == sql => {}
-            Some(_) => faults.push(Fault { position: None, what: format!("`{name}` of the log's file was changed") }),
-            None => faults.push(Fault { position: None, what: format!("`{name}` of the log's file was removed") }),
-        }
-    }
-    let foreign = found.keys().filter(|name| !expected.contains_key(*name));
-    faults
-        .extend(foreign.map(|name| Fault { position: None, what: format!("`{name}` in the log's file is not ours") }));
-    Ok(faults)
-}
-
-fn schema(connection: &Connection) -> rusqlite::Result<BTreeMap<String, String>> {
-    let sql = "SELECT name, sql FROM sqlite_schema WHERE sql IS NOT NULL AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\'";
-    connection.prepare(sql)?.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?.collect()
-}
-
-fn expected_schema() -> rusqlite::Result<BTreeMap<String, String>> {
     let fresh = Connection::open_in_memory()?;
     fresh.execute_batch(include_str!("log.sql"))?;
-    schema(&fresh)
+    let differences = schema_differences(&schema(connection)?, &schema(&fresh)?);
+    let what = |difference| format!("in the log's file {difference}");
+    faults.extend(differences.into_iter().map(|difference| Fault { position: None, what: what(difference) }));
+    Ok(faults)
 }
 
 fn stored(row: &Row<'_>) -> rusqlite::Result<Stored> {
