@@ -27,6 +27,7 @@ pub mod stages;
 pub mod story;
 pub mod templates;
 pub mod trading;
+pub mod verify;
 pub mod views;
 pub mod wording;
 pub mod world;

@@ -177,4 +177,36 @@ impl Local {
             .context("cannot remember where the artifacts were written")?;
         Ok(())
     }
+
+    /// The folders under which sessions' artifacts were written: of one session, or of all, in a stable order.
+    ///
+    /// # Errors
+    /// When the storage fails.
+    pub fn places(&self, session: Option<SessionId>) -> anyhow::Result<Vec<(SessionId, PathBuf)>> {
+        let connection = self.connection();
+        let mut statement = connection.prepare_cached(
+            "SELECT session, folder FROM places WHERE ?1 IS NULL OR session = ?1 ORDER BY folder, session",
+        )?;
+        let place = |row: &rusqlite::Row<'_>| {
+            let session = uuid::Uuid::from_bytes(row.get::<_, [u8; 16]>(0)?).into();
+            Ok((session, PathBuf::from(row.get::<_, String>(1)?)))
+        };
+        let places = statement.query_map([session.as_ref().map(|id| id.as_bytes())], place)?;
+        places.collect::<rusqlite::Result<_>>().context("cannot look up where artifacts were written")
+    }
+
+    /// The file a session was read from, if it was read on this machine.
+    ///
+    /// # Errors
+    /// When the storage fails.
+    pub fn session_file(&self, session: SessionId) -> anyhow::Result<Option<PathBuf>> {
+        let row = self
+            .connection()
+            .prepare_cached("SELECT folder, file FROM origins WHERE session = ?1 AND file IS NOT NULL")?
+            .query_row([session.as_bytes()], |row| Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?)))
+            .optional()
+            .context("cannot look up which file the session was read from")?;
+        // The file is named as it was given, which only its own folder makes right from anywhere.
+        Ok(row.and_then(|(folder, file)| Some(Path::new(&folder).join(Path::new(&file).file_name()?))))
+    }
 }

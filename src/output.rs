@@ -22,6 +22,8 @@ pub struct Written {
     pub path: PathBuf,
     /// A file of that name was there with other content, and was left as it is.
     pub differs: bool,
+    /// The file was written: it was not there, or had other content.
+    pub changed: bool,
 }
 
 /// Writes an artifact to `<folder>/<session_id>/<file>`. A file that is there already is left alone where `keep`.
@@ -33,13 +35,14 @@ pub fn write(artifact: &ArtifactGenerated, folder: &Path, keep: bool) -> anyhow:
     // An empty file is what a power cut may leave of one, and no artifact is empty.
     let found = std::fs::read(&path).ok().filter(|bytes| !bytes.is_empty()).map(|bytes| Digest::of(&bytes));
     let same = found == Some(artifact.sha256);
-    if !same && (found.is_none() || !keep) {
+    let changed = !same && (found.is_none() || !keep);
+    if changed {
         let folder = path.parent().expect("an artifact lies in its session's folder");
         std::fs::create_dir_all(folder)
             .map_err(|error| anyhow::anyhow!("cannot make the folder {}: {error}", folder.display()))?;
         files::write_derived(&path, artifact.content.as_bytes())?;
     }
-    Ok(Written { differs: keep && found.is_some() && !same, path })
+    Ok(Written { differs: keep && found.is_some() && !same, changed, path })
 }
 
 /// The entries that a run leaves in its session file: `artifacts`, and the pipelines' states. What could not be written

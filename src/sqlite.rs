@@ -1,7 +1,7 @@
 //! Opening the program's SQLite files: ours or refused, never replaced by an empty one.
 
 use rusqlite::{Connection, ErrorCode, TransactionBehavior};
-use std::{path::Path, time::Duration};
+use std::{collections::BTreeMap, path::Path, time::Duration};
 
 /// How long a call waits for another process's transaction.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(60);
@@ -137,6 +137,27 @@ fn identity(connection: &Connection) -> rusqlite::Result<(i32, i32)> {
 
 fn is_empty(connection: &Connection) -> rusqlite::Result<bool> {
     connection.query_row("SELECT count(*) = 0 FROM sqlite_schema", [], |row| row.get(0))
+}
+
+/// What a file declares: every table, index, trigger and view by its name, with its SQL.
+pub fn schema(connection: &Connection) -> rusqlite::Result<BTreeMap<String, String>> {
+    let sql = "SELECT name, sql FROM sqlite_schema WHERE sql IS NOT NULL AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\'";
+    connection.prepare(sql)?.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?.collect()
+}
+
+/// What differs between what a file declares and what it must declare, in words.
+pub fn schema_differences(found: &BTreeMap<String, String>, expected: &BTreeMap<String, String>) -> Vec<String> {
+    let mut differences = vec![];
+    for (name, sql) in expected {
+        match found.get(name) {
+            Some(there) if there == sql => {}
+            Some(_) => differences.push(format!("`{name}` was changed")),
+            None => differences.push(format!("`{name}` was removed")),
+        }
+    }
+    let foreign = found.keys().filter(|name| !expected.contains_key(*name));
+    differences.extend(foreign.map(|name| format!("`{name}` is not ours")));
+    differences
 }
 
 /// Two processes that switch a new file to WAL at once get `SQLITE_BUSY` without the busy handler being asked.

@@ -24,6 +24,7 @@ const BUILT_IN: &[(&str, &str)] = &[
     ("social_post.md", include_str!("../templates/social_post.md")),
     ("readme.md", include_str!("../templates/readme.md")),
     ("readme_recent_work.md", include_str!("../templates/readme_recent_work.md")),
+    ("verification.md", include_str!("../templates/verification.md")),
     ("equity_curve.svg", include_str!("../templates/equity_curve.svg")),
     ("trade_journal.md", include_str!("../templates/trade_journal.md")),
 ];

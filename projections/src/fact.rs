@@ -142,7 +142,7 @@ pub struct ReadmeScore {
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// It does not read as what it says it is.
-    #[error("the fact {key} at position {position} does not read: {source}")]
+    #[error("the fact {key} at position {position} does not read")]
     Unreadable {
         /// Where it is.
         position: u64,
@@ -162,7 +162,7 @@ pub enum Error {
         event_type: String,
     },
     /// The view's file failed.
-    #[error("the view cannot be written: {0}")]
+    #[error("the view cannot be written")]
     Storage(#[from] rusqlite::Error),
 }
 

@@ -8,7 +8,7 @@ CREATE TABLE failures (
     message  TEXT NOT NULL,
     hint     TEXT,
     attempts INTEGER NOT NULL,
-    time     INTEGER NOT NULL          -- when it was recorded, microseconds since 1970
+    recorded_at INTEGER NOT NULL       -- when it was recorded, microseconds since 1970
 ) STRICT;
 
 CREATE INDEX failures_by_session ON failures (session);

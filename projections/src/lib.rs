@@ -5,6 +5,8 @@
 //!   what folding it once gives, and sessions do not depend on each other's order.
 //! - A fact that a fold cannot read stops it with an error that names the fact; it is never passed over.
 //! - No fold parses an artifact's text.
+//! - A column that says where or when the log recorded a row is named `position`, `…_position` or `recorded_at`. The rest
+//!   is content: it is the same in whatever order the sessions came, and `tests/laws.rs` holds every view to it.
 //! - [`all`] is the table. A new read model is one file with its `.sql` and one row.
 
 mod fact;

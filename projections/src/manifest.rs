@@ -18,14 +18,14 @@ pub(crate) const VIEW: View = View {
 
 fn fold(transaction: &Transaction<'_>, facts: &[Recorded]) -> Result<(), Error> {
     let mut session = transaction
-        .prepare_cached("INSERT OR IGNORE INTO sessions VALUES (?1, ?2, ?3, ?4, ?5, 1, 'pending', ?6, NULL)")?;
+        .prepare_cached("INSERT OR IGNORE INTO sessions VALUES (?1, ?2, ?3, ?4, ?5, 1, 'pending', NULL, ?6, NULL)")?;
     let mut step = transaction.prepare_cached("INSERT OR IGNORE INTO steps VALUES (?1, ?2, ?3, ?4, ?5, ?6)")?;
     let mut artifact =
         transaction.prepare_cached("INSERT OR IGNORE INTO artifacts VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)")?;
     let mut rerun = transaction.prepare_cached("UPDATE sessions SET run = max(run, ?2) WHERE id = ?1")?;
     let mut ended = transaction.prepare_cached(
-        "UPDATE sessions SET status = ?2, ended_at = ?3, run = max(run, ?4)
-         WHERE id = ?1 AND coalesce(ended_at, 0) < ?3",
+        "UPDATE sessions SET status = ?2, ended_position = ?3, ended_run = ?4, run = max(run, ?4)
+         WHERE id = ?1 AND coalesce(ended_run, 0) < ?4",
     )?;
     for fact in facts {
         let key = &fact.key;

@@ -7,8 +7,9 @@ CREATE TABLE sessions (
     instant      INTEGER NOT NULL,     -- the same in microseconds since 1970, for ordering
     run          INTEGER NOT NULL,     -- the newest run that was asked for
     status       TEXT NOT NULL,        -- pending, ready, partial or failed: of the newest run that ended
+    ended_run    INTEGER,              -- the newest run that ended
     position     INTEGER NOT NULL,     -- where it was accepted
-    ended_at     INTEGER               -- where its newest run ended
+    ended_position INTEGER             -- where its newest run ended
 ) STRICT, WITHOUT ROWID;
 
 CREATE INDEX sessions_by_time ON sessions (instant, id);

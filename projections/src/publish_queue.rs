@@ -1,4 +1,7 @@
 //! `publish_queue`: what waits to be published, and where.
+//!
+//! Equal content is queued once. Which of its sessions the log happens to name depends on which came first, so an
+//! item's session is asked of its content instead: the original, which is the smallest (session time, id).
 
 use crate::{Body, Error, Recorded, View};
 use rusqlite::{Transaction, params};
@@ -12,21 +15,33 @@ pub(crate) const VIEW: View = View {
 };
 
 fn fold(transaction: &Transaction<'_>, facts: &[Recorded]) -> Result<(), Error> {
-    let mut item = transaction
-        .prepare_cached("INSERT OR IGNORE INTO items VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, 'queued', ?8, ?9)")?;
+    let mut item =
+        transaction.prepare_cached("INSERT OR IGNORE INTO items VALUES (?1, ?2, ?3, ?4, ?5, 'queued', ?6, ?7)")?;
+    let mut session = transaction.prepare_cached("INSERT OR IGNORE INTO sessions VALUES (?1, ?2)")?;
+    let mut source = transaction.prepare_cached(
+        "INSERT OR IGNORE INTO sources VALUES (?1, ?2, ?3, (SELECT instant FROM sessions WHERE id = ?4), ?5)",
+    )?;
     for fact in facts {
-        let Body::Queued(it) = &fact.body else { continue };
-        item.execute(params![
-            it.item_id.as_bytes(),
-            it.session_id.as_ref().map(|id| id.as_bytes()),
-            it.artifact_type.as_str(),
-            it.path,
-            it.sha256.as_bytes(),
-            it.target.as_str(),
-            it.account,
-            fact.position,
-            fact.time.timestamp_micros(),
-        ])?;
+        match &fact.body {
+            Body::Queued(it) => item.execute(params![
+                it.item_id.as_bytes(),
+                it.artifact_type.as_str(),
+                it.sha256.as_bytes(),
+                it.target.as_str(),
+                it.account,
+                fact.position,
+                fact.time.timestamp_micros(),
+            ])?,
+            Body::Session(it) => session.execute(params![it.session_id.as_bytes(), it.timestamp.timestamp_micros()])?,
+            Body::Artifact(it) => source.execute(params![
+                it.artifact_type.as_str(),
+                it.sha256.as_bytes(),
+                fact.key.id.as_bytes(),
+                it.session_id.as_ref().map(|id| id.as_bytes()),
+                it.path,
+            ])?,
+            _ => continue,
+        };
     }
     Ok(())
 }

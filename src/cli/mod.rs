@@ -7,14 +7,20 @@ mod asyncapi;
 mod completions;
 mod config;
 mod console;
+mod failures;
 mod log;
 mod man;
+mod manifest;
 mod queue;
+mod read;
 mod replay;
 mod run;
 mod schema;
 mod session;
 mod stages;
+mod table;
+mod verify;
+mod watch;
 
 pub use console::Console;
 
@@ -60,8 +66,16 @@ enum Command {
     Log(log::Args),
     /// Rebuild the read models from the log.
     Replay(replay::Args),
-    /// Queue artifacts for publication.
+    /// Watch the log grow, one readable line a fact.
+    Watch(watch::Args),
+    /// Ask what there is: sessions, steps, artifacts, duplicates.
+    Manifest(manifest::Args),
+    /// See and fill the queue of what is to be published.
     Queue(queue::Args),
+    /// See what failed, why, and what to do.
+    Failures(failures::Args),
+    /// Check that the log, the files and the read models are what was recorded.
+    Verify(verify::Args),
     /// Print the JSON Schema of an event or of the session file.
     Schema(schema::Args),
     /// Print the AsyncAPI document of the bus.
@@ -80,7 +94,15 @@ impl Command {
     /// Whether the settings matter: what documents the program must work while they are wrong, to set them right.
     fn needs_settings(&self) -> bool {
         match self {
-            Self::Run(_) | Self::Session(_) | Self::Log(_) | Self::Replay(_) | Self::Queue(_) => true,
+            Self::Run(_)
+            | Self::Session(_)
+            | Self::Log(_)
+            | Self::Replay(_)
+            | Self::Manifest(_)
+            | Self::Queue(_)
+            | Self::Failures(_)
+            | Self::Verify(_)
+            | Self::Watch(_) => true,
             Self::Config(args) => args.needs_settings(),
             Self::Schema(_) | Self::Asyncapi(_) | Self::Stages(_) | Self::Completions(_) | Self::Man(_) => false,
         }
@@ -172,6 +194,10 @@ fn start(cli: Cli, console: Console) -> anyhow::Result<Exit> {
         Command::Session(args) => session::run(args, context),
         Command::Log(args) => log::run(args, context),
         Command::Replay(args) => replay::run(&args, context),
+        Command::Manifest(args) => manifest::run(args, context),
+        Command::Failures(args) => failures::run(args, context),
+        Command::Verify(args) => verify::run(&args, context),
+        Command::Watch(args) => watch::run(&args, context),
         Command::Queue(args) => queue::run(args, context),
         Command::Schema(args) => schema::run(args, context),
         Command::Asyncapi(args) => asyncapi::run(&args, context),

@@ -1,5 +1,7 @@
 //! `flywheel replay`: the read models, rebuilt from the log.
 
+mod artifacts;
+
 use super::{Context, Exit, Mistake};
 use crate::{
     cli::log,
@@ -12,7 +14,7 @@ use std::path::PathBuf;
 /// Up to where, and where to.
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "Replay never runs a stage again and never looks at the world: what was seen is in the facts. Readers of the live views go on reading while new ones are built beside them.\n\nExamples:\n  flywheel replay\n  flywheel replay --until 1000 --into then\n  flywheel replay --until 2025-12-02T00:00:00Z --into then --json"
+    after_help = "Replay never runs a stage again and never looks at the world: what was seen is in the facts. Readers of the live views go on reading while new ones are built beside them.\n\nWith --artifacts the artifact files are made instead, the newest version of each, wherever they were written before; files that differ from the log are replaced.\n\nExamples:\n  flywheel replay\n  flywheel replay --artifacts\n  flywheel replay --artifacts --out restored\n  flywheel replay --until 1000 --into then\n  flywheel replay --until 2025-12-02T00:00:00Z --into then --json"
 )]
 pub struct Args {
     /// Stop at this position, or at the last fact recorded at or before this time (RFC 3339).
@@ -21,10 +23,19 @@ pub struct Args {
     /// Build in this folder and leave the live views alone.
     #[arg(long, value_name = "DIR")]
     into: Option<PathBuf>,
+    /// Make the artifact files from the log instead of the read models.
+    #[arg(long, conflicts_with_all = ["until", "into"])]
+    artifacts: bool,
+    /// Make them in this folder, not where they were written before.
+    #[arg(long, value_name = "DIR", requires = "artifacts")]
+    out: Option<PathBuf>,
 }
 
 /// Runs the command.
 pub fn run(args: &Args, context: &Context) -> anyhow::Result<Exit> {
+    if args.artifacts {
+        return artifacts::run(args.out.as_deref(), context);
+    }
     let log = log::open(context)?;
     let until = match args.until.as_deref().map(parse_until).transpose()? {
         None => Until::Head,

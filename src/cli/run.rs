@@ -68,7 +68,8 @@ impl Args {
     }
 }
 
-fn parse_pipeline(text: &str) -> Result<SessionType, String> {
+/// One of the pipelines.
+pub fn parse_pipeline(text: &str) -> Result<SessionType, String> {
     let found = SessionType::ALL.into_iter().find(|pipeline| pipeline.as_str() == text.replace('-', "_"));
     found.ok_or_else(|| "expected build, trade or life_aria".to_owned())
 }

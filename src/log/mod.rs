@@ -9,7 +9,7 @@
 pub mod embedded;
 mod fact;
 
-pub use embedded::{EmbeddedLog, Line};
+pub use embedded::{Audit, EmbeddedLog, Fault, Line};
 pub use fact::{NewFact, Record};
 
 use flywheel_events::{Digest, Key, SessionId, Step};

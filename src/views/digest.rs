@@ -4,20 +4,42 @@ use flywheel_events::Digest;
 use rusqlite::{Connection, types::ValueRef};
 use sha2::{Digest as _, Sha256};
 
+/// Whether a column says where or when the log recorded a row, rather than what the row is.
+///
+/// The convention of every `.sql`: `position`, `…_position` and `recorded_at`.
+fn is_of_the_log(column: &str) -> bool {
+    column == "position" || column.ends_with("_position") || column == "recorded_at"
+}
+
 /// SHA-256 over every row of every table but the checkpoint, tables by name, rows by all of their columns.
 ///
 /// # Errors
 /// When the file cannot be read.
 pub fn digest(connection: &Connection) -> rusqlite::Result<Digest> {
+    digest_of(connection, |_| true)
+}
+
+/// The same without the columns that say where or when the log recorded a row. Two logs that hold the same facts of each
+/// session, in whatever order of the sessions, give the same.
+///
+/// # Errors
+/// When the file cannot be read.
+pub fn content_digest(connection: &Connection) -> rusqlite::Result<Digest> {
+    digest_of(connection, |column| !is_of_the_log(column))
+}
+
+fn digest_of(connection: &Connection, counts: impl Fn(&str) -> bool) -> rusqlite::Result<Digest> {
     let mut hasher = Sha256::new();
     let sql = "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT IN ('checkpoint')
                AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\' ORDER BY name";
     let tables: Vec<String> =
         connection.prepare(sql)?.query_map([], |row| row.get(0))?.collect::<rusqlite::Result<_>>()?;
     for table in tables {
-        let columns = connection.prepare(&format!("SELECT * FROM \"{table}\""))?.column_count();
-        let order = (1..=columns).map(|column| column.to_string()).collect::<Vec<_>>().join(", ");
-        let mut statement = connection.prepare(&format!("SELECT * FROM \"{table}\" ORDER BY {order}"))?;
+        let all = connection.prepare(&format!("SELECT * FROM \"{table}\""))?;
+        let names: Vec<String> =
+            all.column_names().filter(|name| counts(name)).map(|name| format!("\"{name}\"")).collect();
+        let (columns, names) = (names.len(), names.join(", "));
+        let mut statement = connection.prepare(&format!("SELECT {names} FROM \"{table}\" ORDER BY {names}"))?;
         let mut rows = statement.query([])?;
         hash(&mut hasher, b'T', table.as_bytes());
         while let Some(row) = rows.next()? {

@@ -59,7 +59,7 @@ pub enum Error {
         missing: u64,
     },
     /// A fact cannot be folded.
-    #[error("the view {view} has stopped: {source}")]
+    #[error("the view {view} has stopped")]
     Fold {
         /// The view.
         view: &'static str,
@@ -75,7 +75,7 @@ pub enum Error {
         why: String,
     },
     /// SQLite says no.
-    #[error("the view {view} cannot be used: {source}")]
+    #[error("the view {view} cannot be used")]
     Storage {
         /// The view.
         view: &'static str,
@@ -234,7 +234,7 @@ pub(super) fn move_checkpoint(connection: &Connection, to: Checkpoint) -> rusqli
         .map(drop)
 }
 
-fn checkpoint(connection: &Connection) -> rusqlite::Result<Checkpoint> {
+pub(super) fn checkpoint(connection: &Connection) -> rusqlite::Result<Checkpoint> {
     connection
         .prepare_cached("SELECT position, chain FROM checkpoint")?
         .query_row([], |row| Ok(Checkpoint { position: row.get(0)?, chain: row.get::<_, [u8; 32]>(1)?.into() }))

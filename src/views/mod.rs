@@ -9,14 +9,19 @@
 
 mod digest;
 mod file;
+pub mod read;
 mod rebuild;
 
-pub use digest::digest;
+pub use digest::{content_digest, digest};
 pub use file::{Checkpoint, Error};
 pub use rebuild::{Built, Until, rebuild};
 
-use crate::log::EmbeddedLog;
+use crate::{
+    log::EmbeddedLog,
+    sqlite::{schema, schema_differences},
+};
 use file::Open;
+use flywheel_events::Digest;
 use flywheel_projections::View;
 use rusqlite::Connection;
 use std::path::{Path, PathBuf};
@@ -44,4 +49,26 @@ pub fn caught_up(data: &Path, log: &EmbeddedLog, view: &'static View) -> Result<
         }
         open.fold_next(log, head.position)?;
     }
+}
+
+/// A view as it is on disk at one moment: how far it goes, and the digest of its content.
+///
+/// # Errors
+/// When the view cannot be read, or SQLite finds its file damaged.
+pub fn snapshot(view: &'static View, connection: &mut Connection) -> Result<(Checkpoint, Digest), Error> {
+    let storage = |source| Error::Storage { view: view.name, source };
+    // Other processes may catch it up meanwhile; inside a transaction it stands still.
+    let transaction = connection.transaction().map_err(storage)?;
+    let checkpoint = file::checkpoint(&transaction).map_err(storage)?;
+    let said: String = transaction.query_row("PRAGMA integrity_check(1)", [], |row| row.get(0)).map_err(storage)?;
+    let fresh = Connection::open_in_memory().map_err(storage)?;
+    file::make(&fresh, view).map_err(storage)?;
+    let (found, expected) = (schema(&transaction).map_err(storage)?, schema(&fresh).map_err(storage)?);
+    let mut wrong = schema_differences(&found, &expected);
+    wrong.extend((said != "ok").then_some(said));
+    if !wrong.is_empty() {
+        let path = transaction.path().unwrap_or_default().to_owned();
+        return Err(Error::Damaged { path, why: wrong.join(", ") });
+    }
+    Ok((checkpoint, digest(&transaction).map_err(storage)?))
 }

@@ -6,11 +6,14 @@
 mod documentation;
 mod flow;
 mod log;
+mod manifest;
 mod processes;
 mod queue;
 mod run;
 mod session_file;
 mod settings;
+mod verify;
+mod watch;
 
 use serde_json::Value;
 use std::{

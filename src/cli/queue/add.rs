@@ -3,7 +3,7 @@
 use super::{Context, Exit};
 use crate::{
     accept,
-    cli::{Mistake, log, run::own_context},
+    cli::{Mistake, log, read, run::own_context},
     files,
     log::{Appended, Log as _, NewFact},
     queue,
@@ -23,7 +23,7 @@ use uuid::Uuid;
 )]
 pub struct Args {
     /// What the file is: readme, build_log, social_post, trade_journal, trade_thread, equity_curve, devlog or gallery.
-    #[arg(long = "type", value_name = "TYPE", value_parser = parse_type)]
+    #[arg(long = "type", value_name = "TYPE", value_parser = read::parse_type)]
     artifact_type: ArtifactType,
     /// A text file, at most 256 KiB.
     #[arg(long)]
@@ -33,12 +33,7 @@ pub struct Args {
     targets: Vec<Target>,
 }
 
-fn parse_type(text: &str) -> Result<ArtifactType, String> {
-    let found = ArtifactType::ALL.iter().find(|row| row.1 == text).map(|row| row.0);
-    found.ok_or_else(|| format!("expected one of {}", ArtifactType::ALL.map(|row| row.1).join(", ")))
-}
-
-fn parse_target(text: &str) -> Result<Target, String> {
+pub(super) fn parse_target(text: &str) -> Result<Target, String> {
     let found = Target::ALL.iter().find(|row| row.1 == text.trim()).map(|row| row.0);
     found.ok_or_else(|| format!("expected one of {}", Target::ALL.map(|row| row.1).join(", ")))
 }

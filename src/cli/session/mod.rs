@@ -10,6 +10,8 @@ mod tracking;
 mod validate;
 mod when;
 
+pub use when::When;
+
 use super::{Context, Exit};
 pub use validate::unreadable;
 

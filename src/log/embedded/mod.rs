@@ -6,12 +6,14 @@
 //! - Position, time and chain are given in the write transaction, so there are no gaps and time never runs back.
 //! - Deliveries live in another file ([`Local`](crate::local::Local)): losing it repeats work, never loses a fact.
 
+mod audit;
 mod deliveries;
 mod transfer;
 mod writer;
 
 use super::{Appended, Consumer, Error, Head, Log, NewFact, Record};
 use crate::{local::Local, sqlite};
+pub use audit::{Audit, Fault};
 use chrono::{DateTime, Utc};
 use deliveries::EmbeddedSubscription;
 use flywheel_events::{Digest, Key, SessionId};
