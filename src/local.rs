@@ -177,4 +177,33 @@ impl Local {
             .context("cannot remember where the artifacts were written")?;
         Ok(())
     }
+
+    /// The folders under which a session's artifacts were written, in order.
+    ///
+    /// # Errors
+    /// When the storage fails.
+    pub fn places(&self, session: SessionId) -> anyhow::Result<Vec<PathBuf>> {
+        let connection = self.connection();
+        let mut statement =
+            connection.prepare_cached("SELECT folder FROM places WHERE session = ?1 ORDER BY folder")?;
+        let folders = statement.query_map([session.as_bytes()], |row| Ok(PathBuf::from(row.get::<_, String>(0)?)))?;
+        folders.collect::<rusqlite::Result<_>>().context("cannot look up where the artifacts were written")
+    }
+
+    /// The file a session was read from, if it came from this machine.
+    ///
+    /// # Errors
+    /// When the storage fails.
+    pub fn file(&self, session: SessionId) -> anyhow::Result<Option<PathBuf>> {
+        let row = self
+            .connection()
+            .prepare_cached("SELECT folder, file FROM origins WHERE session = ?1")?
+            .query_row([session.as_bytes()], |row| Ok((row.get::<_, String>(0)?, row.get::<_, Option<String>>(1)?)))
+            .optional()
+            .context("cannot look up where the session came from")?;
+        // The file is as it was named then, which may be relative; its folder is not.
+        let path =
+            |(folder, file): (String, Option<String>)| Some(Path::new(&folder).join(Path::new(&file?).file_name()?));
+        Ok(row.and_then(path))
+    }
 }

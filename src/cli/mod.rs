@@ -3,23 +3,30 @@
 //! Invariants: results go to stdout, everything else to stderr; with `--json` a result is one JSON document (or one a
 //! line); the exit code is [`Exit`].
 
+mod again;
 mod asyncapi;
 mod completions;
 mod config;
 mod console;
+mod feedback;
 mod log;
 mod man;
+mod metrics;
 mod queue;
 mod replay;
+mod rerun;
+mod retry;
 mod run;
 mod schema;
 mod session;
 mod stages;
+mod workshop;
 
 pub use console::Console;
 
 use crate::config::Settings;
 use clap::{Parser, Subcommand};
+use flywheel_events::SessionId;
 use std::{
     path::{Path, PathBuf},
     process::ExitCode,
@@ -54,10 +61,18 @@ pub struct Cli {
 enum Command {
     /// Turn session files into artifacts: the main job.
     Run(run::Args),
+    /// Repeat the failed steps of a session, and everything that follows from them.
+    Retry(retry::Args),
+    /// Run a session again from its beginning.
+    Rerun(rerun::Args),
     /// Make, track and check session files.
     Session(session::Args),
     /// Export, import and read the event log.
     Log(log::Args),
+    /// Print the metrics.
+    Metrics(metrics::Args),
+    /// Say what you think of a session's artifacts.
+    Feedback(feedback::Args),
     /// Rebuild the read models from the log.
     Replay(replay::Args),
     /// Queue artifacts for publication.
@@ -81,6 +96,7 @@ impl Command {
     fn needs_settings(&self) -> bool {
         match self {
             Self::Run(_) | Self::Session(_) | Self::Log(_) | Self::Replay(_) | Self::Queue(_) => true,
+            Self::Retry(_) | Self::Rerun(_) | Self::Metrics(_) | Self::Feedback(_) => true,
             Self::Config(args) => args.needs_settings(),
             Self::Schema(_) | Self::Asyncapi(_) | Self::Stages(_) | Self::Completions(_) | Self::Man(_) => false,
         }
@@ -129,6 +145,11 @@ pub fn check_utf8(path: &Path, what: &str) -> Result<(), Mistake> {
     }
 }
 
+/// A session's id, in either case of its letters.
+fn parse_session(text: &str) -> Result<SessionId, String> {
+    text.parse().map_err(|error: flywheel_events::id::Error| error.to_string())
+}
+
 /// What every command is given.
 #[derive(Debug)]
 pub struct Context {
@@ -171,6 +192,10 @@ fn start(cli: Cli, console: Console) -> anyhow::Result<Exit> {
         Command::Run(args) => run::run(args, context),
         Command::Session(args) => session::run(args, context),
         Command::Log(args) => log::run(args, context),
+        Command::Retry(args) => retry::run(&args, context),
+        Command::Rerun(args) => rerun::run(&args, context),
+        Command::Metrics(args) => metrics::run(&args, context),
+        Command::Feedback(args) => feedback::run(&args, context),
         Command::Replay(args) => replay::run(&args, context),
         Command::Queue(args) => queue::run(args, context),
         Command::Schema(args) => schema::run(args, context),

@@ -46,12 +46,17 @@ pub fn run(args: Args, context: &Context) -> anyhow::Result<Exit> {
 
 /// Opens the log of the data folder, which must be there already.
 pub fn open(context: &Context) -> anyhow::Result<EmbeddedLog> {
+    open_there(context).map(|(log, _)| log)
+}
+
+/// Opens the log of the data folder, which must be there already, and this machine's own state.
+pub fn open_there(context: &Context) -> anyhow::Result<(EmbeddedLog, Local)> {
     let data = &context.settings.data;
     if !data.join("log.db").exists() {
         let hint = "name the data folder with --data, or make a log with `flywheel run`";
         return Err(Mistake::new(format!("there is no log in {}", data.display()), hint).into());
     }
-    open_or_make(context)
+    open_with_local(context)
 }
 
 /// Opens the log of the data folder, or makes it.
