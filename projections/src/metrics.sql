@@ -14,7 +14,7 @@ CREATE TABLE counts (
     PRIMARY KEY (name, a, b, c)
 ) STRICT, WITHOUT ROWID;
 
--- How often a step took how long: exact counts in buckets of 1/64 of their length (duration.rs).
+-- How often a step took how long: exact counts in buckets that are 1/64 of it wide at most (duration.rs).
 CREATE TABLE durations (
     step   TEXT NOT NULL,
     bucket INTEGER NOT NULL,

@@ -51,7 +51,7 @@ fn print(rows: &[Row], context: &Context) {
             Some(Value::Figure(figure)) => rounded(figure),
         };
         let out_of = match (row.numerator, row.denominator) {
-            (Some(numerator), Some(denominator)) => format!("{numerator} of {denominator}"),
+            (Some(numerator), Some(denominator)) => format!("{numerator} / {denominator}"),
             (None, Some(n)) => format!("n = {n}"),
             _ => String::new(),
         };

@@ -87,6 +87,21 @@ pub fn downstream(pipeline: &'static Pipeline, of: &[Step]) -> Vec<Step> {
     found
 }
 
+/// The steps that a step rests on and that look at the world, however many steps lie between, in the order of the table.
+pub fn looks_behind(pipeline: &'static Pipeline, step: &Step) -> Vec<Step> {
+    let mut wanted = vec![step.clone()];
+    let mut found = vec![];
+    for bound in bind_one(pipeline).into_iter().rev().filter(|bound| bound.others.is_empty()) {
+        if wanted.contains(&bound.step) {
+            wanted.extend(bound.needs.into_iter().map(|(need, ..)| need));
+            if bound.row.world && bound.step != *step {
+                found.insert(0, bound.step);
+            }
+        }
+    }
+    found
+}
+
 /// What a step is called with once everything it needs is there.
 #[derive(Debug)]
 pub struct Call {
@@ -339,5 +354,17 @@ mod tests {
         check(SessionType::Build, "build-scan", &all);
         check(SessionType::Trade, "trade-journal", &["trade-journal", "trade-ready"]);
         check(SessionType::Trade, "build-scan", &[]);
+    }
+
+    #[test]
+    fn what_was_seen_of_the_world_lies_behind_what_rests_on_it() {
+        let check = |session_type, of: &str, expect: &[&str]| {
+            let found = looks_behind(pipeline(session_type), &of.parse().expect("a step"));
+            assert_eq!(found.iter().map(Step::as_str).collect::<Vec<_>>(), expect, "{of}");
+        };
+        check(SessionType::Build, "build-readme", &["build-scan"]);
+        check(SessionType::Build, "build-story", &["build-scan"]);
+        check(SessionType::Build, "build-scan", &[]);
+        check(SessionType::Trade, "trade-journal", &[]);
     }
 }
