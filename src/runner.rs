@@ -18,7 +18,7 @@ use futures::future::join_all;
 use rand::RngExt as _;
 use std::{future::Future, sync::Arc, time::Duration};
 use step::{Bound, Verdict};
-pub use step::{RERUN_REQUESTED, SESSION_COMPLETED, ended, step_of};
+pub use step::{RERUN_REQUESTED, SESSION_COMPLETED, downstream, ended, looks_behind, step_of};
 
 /// Most deliveries of one stage in hand at once.
 const IN_HAND_MAX: usize = 64;

@@ -10,6 +10,7 @@ use flywheel_events::{
 use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::value::RawValue;
 use std::borrow::Cow;
+use uuid::Uuid;
 
 /// One fact.
 #[derive(Debug, Clone)]
@@ -20,6 +21,8 @@ pub struct Recorded {
     pub key: Key,
     /// When it was recorded.
     pub time: DateTime<Utc>,
+    /// The event that triggered it: of a step's outcome the last of its inputs to be recorded.
+    pub cause: Option<Uuid>,
     /// What it says.
     pub body: Body,
 }
@@ -84,6 +87,12 @@ pub struct Summarized {
     pub daily: Vec<Day>,
     /// The closed trips.
     pub round_trips: Vec<Trip>,
+    /// Every closed piece of a lot.
+    #[serde(default)]
+    pub lot_matches: Vec<Piece>,
+    /// What is still open.
+    #[serde(default)]
+    pub open_lots: Vec<OpenLot>,
 }
 
 /// A trading day with a fill.
@@ -100,6 +109,26 @@ pub struct Trip {
     pub account: String,
     /// The day it closed, `YYYY-MM-DD`.
     pub trading_day: String,
+}
+
+/// A closed piece of a lot: whose, and the days of both its fills.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct Piece {
+    /// The account, masked.
+    pub account: String,
+    /// The day of the exit, `YYYY-MM-DD`.
+    pub trading_day: String,
+    /// When it was opened, RFC 3339 in the fill's own offset.
+    pub open_ts: String,
+}
+
+/// An open lot: whose and since when.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct OpenLot {
+    /// The account, masked.
+    pub account: String,
+    /// When it was opened, RFC 3339 in the fill's own offset.
+    pub open_ts: String,
 }
 
 /// Of an artifact: everything but its text.
@@ -172,6 +201,8 @@ struct Carrier<'a> {
     #[serde(borrow, rename = "type")]
     event_type: Cow<'a, str>,
     time: DateTime<Utc>,
+    #[serde(default, borrow)]
+    causationid: Option<Cow<'a, str>>,
     #[serde(borrow)]
     data: &'a RawValue,
 }
@@ -202,7 +233,9 @@ impl Recorded {
             }
             other => return Err(Error::Unknown { position, key, event_type: other.to_owned() }),
         };
-        Ok(Self { position, key, time: carrier.time, body })
+        // What the bus brought may be caused by an id of any form; none of our own facts is.
+        let cause = carrier.causationid.and_then(|id| Uuid::try_parse(&id).ok());
+        Ok(Self { position, key, time: carrier.time, cause, body })
     }
 }
 

@@ -12,6 +12,7 @@
 mod fact;
 mod failures;
 mod manifest;
+pub mod metrics;
 mod publish_queue;
 mod session;
 pub mod view;

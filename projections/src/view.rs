@@ -1,6 +1,6 @@
 //! The table of read models, and what they have in common.
 
-use crate::{Error, Recorded, failures, manifest, publish_queue};
+use crate::{Error, Recorded, failures, manifest, metrics, publish_queue};
 use rusqlite::Transaction;
 
 /// A read model: its name, its tables and its fold.
@@ -20,7 +20,7 @@ pub struct View {
 
 /// Every read model.
 pub fn all() -> &'static [View] {
-    &[manifest::VIEW, publish_queue::VIEW, failures::VIEW]
+    &[manifest::VIEW, publish_queue::VIEW, failures::VIEW, metrics::VIEW]
 }
 
 /// The read model of a name.

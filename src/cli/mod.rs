@@ -3,17 +3,22 @@
 //! Invariants: results go to stdout, everything else to stderr; with `--json` a result is one JSON document (or one a
 //! line); the exit code is [`Exit`].
 
+mod again;
 mod asyncapi;
 mod completions;
 mod config;
 mod console;
 mod failures;
+mod feedback;
 mod log;
 mod man;
 mod manifest;
+mod metrics;
 mod queue;
 mod read;
 mod replay;
+mod rerun;
+mod retry;
 mod run;
 mod schema;
 mod session;
@@ -21,11 +26,13 @@ mod stages;
 mod table;
 mod verify;
 mod watch;
+mod workshop;
 
 pub use console::Console;
 
 use crate::config::Settings;
 use clap::{Parser, Subcommand};
+use flywheel_events::SessionId;
 use std::{
     path::{Path, PathBuf},
     process::ExitCode,
@@ -60,10 +67,18 @@ pub struct Cli {
 enum Command {
     /// Turn session files into artifacts: the main job.
     Run(run::Args),
+    /// Repeat the failed steps of a session, and everything that follows from them.
+    Retry(retry::Args),
+    /// Run a session again from its beginning.
+    Rerun(rerun::Args),
     /// Make, track and check session files.
     Session(session::Args),
     /// Export, import and read the event log.
     Log(log::Args),
+    /// Print the metrics.
+    Metrics(metrics::Args),
+    /// Say what you think of a session's artifacts.
+    Feedback(feedback::Args),
     /// Rebuild the read models from the log.
     Replay(replay::Args),
     /// Watch the log grow, one readable line a fact.
@@ -94,15 +109,9 @@ impl Command {
     /// Whether the settings matter: what documents the program must work while they are wrong, to set them right.
     fn needs_settings(&self) -> bool {
         match self {
-            Self::Run(_)
-            | Self::Session(_)
-            | Self::Log(_)
-            | Self::Replay(_)
-            | Self::Manifest(_)
-            | Self::Queue(_)
-            | Self::Failures(_)
-            | Self::Verify(_)
-            | Self::Watch(_) => true,
+            Self::Run(_) | Self::Session(_) | Self::Log(_) | Self::Replay(_) | Self::Queue(_) => true,
+            Self::Manifest(_) | Self::Failures(_) | Self::Verify(_) | Self::Watch(_) => true,
+            Self::Retry(_) | Self::Rerun(_) | Self::Metrics(_) | Self::Feedback(_) => true,
             Self::Config(args) => args.needs_settings(),
             Self::Schema(_) | Self::Asyncapi(_) | Self::Stages(_) | Self::Completions(_) | Self::Man(_) => false,
         }
@@ -151,6 +160,11 @@ pub fn check_utf8(path: &Path, what: &str) -> Result<(), Mistake> {
     }
 }
 
+/// A session's id, in either case of its letters.
+fn parse_session(text: &str) -> Result<SessionId, String> {
+    text.parse().map_err(|error: flywheel_events::id::Error| error.to_string())
+}
+
 /// What every command is given.
 #[derive(Debug)]
 pub struct Context {
@@ -193,6 +207,10 @@ fn start(cli: Cli, console: Console) -> anyhow::Result<Exit> {
         Command::Run(args) => run::run(args, context),
         Command::Session(args) => session::run(args, context),
         Command::Log(args) => log::run(args, context),
+        Command::Retry(args) => retry::run(&args, context),
+        Command::Rerun(args) => rerun::run(&args, context),
+        Command::Metrics(args) => metrics::run(&args, context),
+        Command::Feedback(args) => feedback::run(&args, context),
         Command::Replay(args) => replay::run(&args, context),
         Command::Manifest(args) => manifest::run(args, context),
         Command::Failures(args) => failures::run(args, context),

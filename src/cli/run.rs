@@ -1,9 +1,10 @@
 //! `flywheel run`: the main job.
-#![expect(clippy::disallowed_methods, reason = "reads the environment and the current folder")]
 
-mod report;
+pub(super) mod report;
 
-use super::{Context, Exit, Mistake, check_utf8};
+pub(super) use super::workshop::own_context;
+
+use super::{Context, Exit, Mistake, workshop};
 use crate::{
     accept, drive, files,
     intake::{
@@ -15,9 +16,7 @@ use crate::{
     log::{Appended, EmbeddedLog, Log as _, NewFact},
     output,
     runner::Tools,
-    safety::{self, Cleaner, Finding},
-    templates::Templates,
-    world::World,
+    safety::{Cleaner, Finding},
 };
 use flywheel_events::SessionType;
 use report::SessionReport;
@@ -25,7 +24,6 @@ use std::{
     collections::{HashMap, HashSet},
     path::{Path, PathBuf},
     sync::Arc,
-    time::Duration,
 };
 
 /// Which files, and where to.
@@ -96,17 +94,8 @@ pub fn run(args: Args, context: &Context) -> anyhow::Result<Exit> {
 
 async fn run_all(args: Args, context: &Context) -> anyhow::Result<Exit> {
     let settings = &context.settings;
-    // A folder with no template in it replaces none; one that is not there is a slip of the pen.
-    if let Some(folder) = args.templates.as_deref().or(settings.templates.as_deref()).filter(|folder| !folder.is_dir())
-    {
-        let hint = "give an existing folder with --templates, FLYWHEEL_TEMPLATES or `templates` in flywheel.toml";
-        return Err(Mistake::new(format!("there is no template folder {}", folder.display()), hint).into());
-    }
-    let templates = Templates::load(args.templates.as_deref().or(settings.templates.as_deref()))
-        .map_err(|error| Mistake::new(format!("{error:#}"), "correct the template folder, or leave it out"))?;
-    let out = args.out.clone().or_else(|| settings.out.clone()).unwrap_or_else(|| settings.data.join("artifacts"));
-    let out = std::path::absolute(out)?;
-    check_utf8(&out, "the folder for artifacts")?;
+    let templates = workshop::templates(args.templates.as_deref(), settings)?;
+    let out = workshop::out_folder(args.out.as_deref(), settings)?;
     let (files, roots) = args.files_and_roots();
     if files.is_empty() {
         let message = "no session file is given, only folders for --repo-root";
@@ -119,15 +108,8 @@ async fn run_all(args: Args, context: &Context) -> anyhow::Result<Exit> {
         let (log, local) = super::log::open_with_local(context)?;
         let after = log.head().await?.position;
         accept_all(&mut jobs, &log, &local).await?;
-        let world = World {
-            origins: Box::new({
-                let local = local.clone();
-                move |session| local.origin(session)
-            }),
-            roots: existing_roots(&roots, context)?,
-            git_timeout: Duration::from_secs(settings.git_timeout_seconds),
-        };
-        drive_all(&jobs, &log, Arc::new(Tools { templates, world, cleaner }), after, context).await?;
+        let tools = workshop::tools(templates, cleaner, &local, &roots, context)?;
+        drive_all(&jobs, &log, Arc::new(tools), after, context).await?;
         return finish(jobs, Some((&log, &local)), &out, &args, context).await;
     }
     finish(jobs, None, &out, &args, context).await
@@ -262,7 +244,7 @@ async fn finish_one(
     args: &Args,
 ) -> anyhow::Result<SessionReport> {
     let (id, session_type) = (accepted.session.session_id, accepted.session.session_type);
-    let mut report = SessionReport::of(&job.file, id, session_type, job.warnings.clone());
+    let mut report = SessionReport::of(Some(&job.file), id, session_type, job.warnings.clone());
     if let Appended::Conflict(position) = outcome {
         report.conflict(position);
         return Ok(report);
@@ -271,16 +253,7 @@ async fn finish_one(
     let (view, remarks) = drive::view(log, id, session_type, run).await?;
     report.fill(&view, job.ended_before, remarks);
     local.remember_place(id, out)?;
-    let mut unwritten = HashSet::new();
-    for artifact in view.artifacts() {
-        match output::write(artifact, out, job.ended_before) {
-            Ok(written) => report.written(artifact, &written),
-            Err(error) => {
-                unwritten.insert(artifact.artifact_type);
-                report.not_written(artifact, &error);
-            }
-        }
-    }
+    let unwritten = report.write(&view, out, job.ended_before);
     if !args.no_update {
         let (artifacts, status) = output::entries(&view, session_type, out, &unwritten);
         if let Err(error) = output::update_session_file(&job.file, &accepted.document, &artifacts, &status) {
@@ -294,34 +267,4 @@ async fn finish_one(
 fn folder_of(file: &Path) -> anyhow::Result<PathBuf> {
     let file = std::path::absolute(file)?;
     Ok(file.parent().unwrap_or(Path::new("/")).to_owned())
-}
-
-/// The folders under which the world may be read, canonical; those that are not there are left out.
-fn existing_roots(given: &[PathBuf], context: &Context) -> anyhow::Result<Vec<PathBuf>> {
-    let current = [std::env::current_dir()?];
-    let roots = match (given, context.settings.repo_roots.as_deref()) {
-        ([], None) => &current[..],
-        ([], Some(configured)) => configured,
-        (given, _) => given,
-    };
-    let mut canonical = vec![];
-    for root in roots {
-        match root.canonicalize() {
-            Ok(root) => canonical.push(root),
-            Err(error) => {
-                context.console.note(format_args!("warning: the root {} is left out: {error}", root.display()))
-            }
-        }
-    }
-    Ok(canonical)
-}
-
-/// What the process knows of itself and must never write down.
-pub fn own_context() -> safety::Context {
-    const SECRET_WORDS: [&str; 6] = ["TOKEN", "SECRET", "PASSWORD", "PASSWD", "API_KEY", "CREDENTIAL"];
-    let held_secrets = std::env::vars_os()
-        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
-        .filter(|(name, _)| SECRET_WORDS.iter().any(|word| name.to_uppercase().contains(word)))
-        .collect();
-    safety::Context { home: std::env::var("HOME").ok(), held_secrets }
 }

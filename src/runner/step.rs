@@ -74,6 +74,34 @@ fn bind_one(pipeline: &'static Pipeline) -> Vec<Bound> {
     bound
 }
 
+/// These steps of a pipeline and every step downstream of one of them, in the order of the table.
+pub fn downstream(pipeline: &'static Pipeline, of: &[Step]) -> Vec<Step> {
+    let mut found: Vec<Step> = vec![];
+    // A need stands before whoever needs it, as a test checks.
+    for bound in bind_one(pipeline) {
+        let mut needs = bound.needs.iter().map(|(step, ..)| step).chain(bound.others.iter().map(|(step, _)| step));
+        if of.contains(&bound.step) || needs.any(|step| found.contains(step)) {
+            found.push(bound.step);
+        }
+    }
+    found
+}
+
+/// The steps that a step rests on and that look at the world, however many steps lie between, in the order of the table.
+pub fn looks_behind(pipeline: &'static Pipeline, step: &Step) -> Vec<Step> {
+    let mut wanted = vec![step.clone()];
+    let mut found = vec![];
+    for bound in bind_one(pipeline).into_iter().rev().filter(|bound| bound.others.is_empty()) {
+        if wanted.contains(&bound.step) {
+            wanted.extend(bound.needs.into_iter().map(|(need, ..)| need));
+            if bound.row.world && bound.step != *step {
+                found.insert(0, bound.step);
+            }
+        }
+    }
+    found
+}
+
 /// What a step is called with once everything it needs is there.
 #[derive(Debug)]
 pub struct Call {
@@ -104,19 +132,23 @@ pub enum Verdict {
 pub async fn prepare<L: Log>(log: &L, stage: &Bound, delivery: &Delivery) -> Result<Option<Call>, Error> {
     let Some(session) = delivery.key.session_id() else { return Ok(None) };
     let run = delivery.key.run;
-    if !repeats(log, &stage.step, session, run).await? {
-        return Ok(None);
-    }
+    let Some(asked) = asked_for(log, &stage.step, session, run).await? else { return Ok(None) };
     let key = Key::session(stage.step.clone(), session, run);
     let Some(entry) = log.get(&Key::session(SESSION_COMPLETED, session, 1)).await? else { return Ok(None) };
+    let begun = (entry.position, entry.key.clone());
     let (_, entry): (_, Value) = entry.data().map_err(|error| damaged(&entry.key, &error))?;
     if entry.get("session_type").and_then(Value::as_str) != Some(stage.pipeline) || log.get(&key).await?.is_some() {
         return Ok(None);
     }
+    // The last of its inputs to be recorded is what made the step due, whichever of them was delivered first.
+    let mut last = match asked {
+        Asked::Again(request) => (request.position, request.key),
+        Asked::First => begun,
+    };
     let mut call = Call {
         key,
         session,
-        cause: delivery.id.clone(),
+        cause: String::new(),
         attempts: delivery.attempts,
         facts: [(SessionCompleted::TYPE, Ended::Completed(entry))].into(),
         missing: vec![],
@@ -124,14 +156,18 @@ pub async fn prepare<L: Log>(log: &L, stage: &Bound, delivery: &Delivery) -> Res
         artifacts: vec![],
     };
     for (step, event_type, required) in &stage.needs {
-        let Some(ended) = newest(log, step, session, run).await? else { return Ok(None) };
+        let Some(record) = newest(log, step, session, run).await? else { return Ok(None) };
+        let ended = ended(&record)?;
+        last = last.max((record.position, record.key));
         if *required && !matches!(ended, Ended::Completed(_)) {
             call.missing.push(ended.clone());
         }
         call.facts.insert(event_type, ended);
     }
     for (step, artifact) in &stage.others {
-        let Some(ended) = newest(log, step, session, run).await? else { return Ok(None) };
+        let Some(record) = newest(log, step, session, run).await? else { return Ok(None) };
+        let ended = ended(&record)?;
+        last = last.max((record.position, record.key));
         if let Ended::Completed(value) = &ended
             && *artifact
         {
@@ -139,31 +175,41 @@ pub async fn prepare<L: Log>(log: &L, stage: &Bound, delivery: &Delivery) -> Res
         }
         call.made.0.push(MadeStep { step: step.to_string(), artifact: *artifact, ended });
     }
+    call.cause = last.1.event_id().to_string();
     Ok(Some(call))
 }
 
 /// The newest outcome of a step, of this run or an earlier one.
-async fn newest<L: Log>(log: &L, step: &Step, session: SessionId, run: u32) -> Result<Option<Ended>, Error> {
+async fn newest<L: Log>(log: &L, step: &Step, session: SessionId, run: u32) -> Result<Option<Record>, Error> {
     for run in (1..=run).rev() {
         if let Some(record) = log.get(&Key::session(step.clone(), session, run)).await? {
-            return ended(&record).map(Some);
+            return Ok(Some(record));
         }
         // A step that this run repeats has no other outcome than this run's.
-        if repeats(log, step, session, run).await? {
+        if asked_for(log, step, session, run).await?.is_some() {
             return Ok(None);
         }
     }
     Ok(None)
 }
 
-/// Whether a run has an outcome of its own for a step: the first run for all, a later one for those it was asked for.
-async fn repeats<L: Log>(log: &L, step: &Step, session: SessionId, run: u32) -> Result<bool, Error> {
+/// Why a run has an outcome of its own for a step.
+enum Asked {
+    /// It is the first run, which has one for every step.
+    First,
+    /// This request repeats the step.
+    Again(Record),
+}
+
+/// Why a run has an outcome of its own for a step, if it has one.
+async fn asked_for<L: Log>(log: &L, step: &Step, session: SessionId, run: u32) -> Result<Option<Asked>, Error> {
     if run == 1 {
-        return Ok(true);
+        return Ok(Some(Asked::First));
     }
-    let Some(record) = log.get(&Key::session(RERUN_REQUESTED, session, run)).await? else { return Ok(false) };
+    let Some(record) = log.get(&Key::session(RERUN_REQUESTED, session, run)).await? else { return Ok(None) };
     let (_, request): (_, SessionRerunRequested) = record.data().map_err(|error| damaged(&record.key, &error))?;
-    Ok(request.steps.is_empty() || request.steps.iter().any(|name| name == step.as_str()))
+    let repeated = request.steps.is_empty() || request.steps.iter().any(|name| name == step.as_str());
+    Ok(repeated.then_some(Asked::Again(record)))
 }
 
 /// How a recorded step ended.
@@ -208,8 +254,11 @@ impl Bound {
         };
         if call.attempts > ATTEMPTS_MAX {
             let message = format!("the step did not end in {ATTEMPTS_MAX} attempts, so it was not tried again");
-            let hint = "see the program's own messages for why, then ask for a re-run";
-            return self.failed(&call, tools, FailureClass::Parked, message, Some(hint.into()));
+            let hint = format!(
+                "see the program's own messages for why, then repeat it with `flywheel retry {}`",
+                call.session
+            );
+            return self.failed(&call, tools, FailureClass::Parked, message, Some(hint));
         }
         if let Some(ended) = call.missing.first() {
             return self.without_its_need(&call, tools, ended);
@@ -227,8 +276,8 @@ impl Bound {
                 Verdict::Again(tools.cleaned(format!("{error:#}")))
             }
             Err(Stop::World(error)) => {
-                let hint = "remove what is in the way, then ask for a re-run";
-                self.failed(&call, tools, FailureClass::World, format!("{error:#}"), Some(hint.into()))
+                let hint = format!("remove what is in the way, then repeat it with `flywheel retry {}`", call.session);
+                self.failed(&call, tools, FailureClass::World, format!("{error:#}"), Some(hint))
             }
         }
     }
@@ -296,5 +345,37 @@ impl Bound {
 
     fn stamped(&self, call: &Call, fact: NewFact) -> NewFact {
         fact.caused_by(call.cause.clone()).about(call.session)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::stages::pipeline;
+    use flywheel_events::SessionType;
+
+    #[test]
+    fn what_follows_from_a_step_is_repeated_with_it() {
+        let check = |session_type, of: &str, expect: &[&str]| {
+            let found = downstream(pipeline(session_type), &[of.parse().expect("a step")]);
+            assert_eq!(found.iter().map(Step::as_str).collect::<Vec<_>>(), expect);
+        };
+        check(SessionType::Build, "build-readme", &["build-readme", "build-ready"]);
+        let all = ["build-scan", "build-story", "build-readme", "build-build_log", "build-social", "build-ready"];
+        check(SessionType::Build, "build-scan", &all);
+        check(SessionType::Trade, "trade-journal", &["trade-journal", "trade-ready"]);
+        check(SessionType::Trade, "build-scan", &[]);
+    }
+
+    #[test]
+    fn what_was_seen_of_the_world_lies_behind_what_rests_on_it() {
+        let check = |session_type, of: &str, expect: &[&str]| {
+            let found = looks_behind(pipeline(session_type), &of.parse().expect("a step"));
+            assert_eq!(found.iter().map(Step::as_str).collect::<Vec<_>>(), expect, "{of}");
+        };
+        check(SessionType::Build, "build-readme", &["build-scan"]);
+        check(SessionType::Build, "build-story", &["build-scan"]);
+        check(SessionType::Build, "build-scan", &[]);
+        check(SessionType::Trade, "trade-journal", &[]);
     }
 }

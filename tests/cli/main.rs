@@ -3,6 +3,7 @@
 //! Invariants every test may rely on: a process runs in a folder of its own, with no environment but `PATH`.
 #![allow(clippy::disallowed_methods, reason = "tests work with files and programs")]
 
+mod again;
 mod documentation;
 mod flow;
 mod log;

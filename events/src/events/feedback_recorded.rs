@@ -1,8 +1,9 @@
 //! `feedback.recorded`: what somebody thought of the artifacts of a session.
 
-use crate::{AgentId, ArtifactType, Fact, SessionId, SessionType, stamp::Stamp};
+use crate::{AgentId, ArtifactType, Fact, SessionId, SessionType, canonical, stamp::Stamp};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use uuid::Uuid;
 
 /// Feedback on a session's artifacts.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -37,6 +38,18 @@ pub struct Quality {
     /// What would be better.
     #[serde(default)]
     pub suggestions: Vec<String>,
+}
+
+impl FeedbackRecorded {
+    /// The piece of feedback: a UUIDv5 of everything but its time, so that the same words of the same rater are one.
+    pub fn feedback_id(&self) -> Uuid {
+        let mut content = serde_json::to_value(self).expect("a fact is plain JSON");
+        if let Some(members) = content.as_object_mut() {
+            members.remove("timestamp");
+        }
+        let name = format!("feedback/{}", canonical::to_string(&content));
+        Uuid::new_v5(&crate::key::NAMESPACE, name.as_bytes())
+    }
 }
 
 impl Fact for FeedbackRecorded {

@@ -3,18 +3,21 @@
 use crate::{
     cli::{Console, Exit},
     intake::report::{Problem, Report, plain},
-    output::Written,
+    output::{self, Written},
 };
 use flywheel_events::{ArtifactGenerated, ArtifactType, Digest, Outcome, SessionId, SessionType};
 use flywheel_projections::SessionView;
 use serde::Serialize;
 use serde_json::json;
-use std::path::{Path, PathBuf};
+use std::{
+    collections::HashSet,
+    path::{Path, PathBuf},
+};
 
 /// How a file came out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
-pub(super) enum Status {
+pub(in crate::cli) enum Status {
     Ready,
     Partial,
     Failed,
@@ -24,7 +27,7 @@ pub(super) enum Status {
 }
 
 impl Status {
-    pub(super) fn exit(self) -> Exit {
+    pub(in crate::cli) fn exit(self) -> Exit {
         match self {
             Self::Ready | Self::Duplicate => Exit::Done,
             Self::Partial | Self::Failed | Self::Conflict => Exit::Failed,
@@ -62,12 +65,15 @@ struct Failure {
 
 /// How one file came out.
 #[derive(Debug, Serialize)]
-pub(super) struct SessionReport {
-    /// As it was given; a name that is not UTF-8 as well as JSON can show it.
-    file: String,
+pub(in crate::cli) struct SessionReport {
+    /// As it was given, a name that is not UTF-8 as well as JSON can show it; null where nobody knows it.
+    file: Option<String>,
     session_id: Option<String>,
     session_type: Option<SessionType>,
-    pub(super) status: Status,
+    /// The run, where more than the first was asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(in crate::cli) run: Option<u32>,
+    pub(in crate::cli) status: Status,
     artifacts: Vec<WrittenArtifact>,
     failures: Vec<Failure>,
     skipped: Vec<Skip>,
@@ -85,11 +91,17 @@ struct Skip {
 }
 
 impl SessionReport {
-    pub(super) fn of(file: &Path, id: SessionId, session_type: SessionType, warnings: Vec<String>) -> Self {
+    pub(in crate::cli) fn of(
+        file: Option<&Path>,
+        id: SessionId,
+        session_type: SessionType,
+        warnings: Vec<String>,
+    ) -> Self {
         Self {
-            file: file.to_string_lossy().into_owned(),
+            file: file.map(|file| file.to_string_lossy().into_owned()),
             session_id: Some(id.to_string()),
             session_type: Some(session_type),
+            run: None,
             status: Status::Ready,
             artifacts: vec![],
             failures: vec![],
@@ -100,11 +112,12 @@ impl SessionReport {
         }
     }
 
-    pub(super) fn rejected(file: &Path, claimed_id: Option<String>, report: &Report) -> Self {
+    pub(in crate::cli) fn rejected(file: &Path, claimed_id: Option<String>, report: &Report) -> Self {
         Self {
-            file: file.to_string_lossy().into_owned(),
+            file: Some(file.to_string_lossy().into_owned()),
             session_id: claimed_id,
             session_type: None,
+            run: None,
             status: Status::Rejected,
             artifacts: vec![],
             failures: report.errors.iter().map(refusal).collect(),
@@ -115,7 +128,7 @@ impl SessionReport {
         }
     }
 
-    pub(super) fn conflict(&mut self, position: u64) {
+    pub(in crate::cli) fn conflict(&mut self, position: u64) {
         self.status = Status::Conflict;
         self.failures.push(Failure {
             step: "session-completed".into(),
@@ -126,7 +139,7 @@ impl SessionReport {
         });
     }
 
-    pub(super) fn fill(&mut self, view: &SessionView, ended_before: bool, remarks: Vec<String>) {
+    pub(in crate::cli) fn fill(&mut self, view: &SessionView, ended_before: bool, remarks: Vec<String>) {
         self.warnings.extend(remarks);
         self.status = match view.ready().map(|ready| ready.outcome) {
             _ if ended_before => Status::Duplicate,
@@ -134,6 +147,10 @@ impl SessionReport {
             Some(Outcome::Partial) => Status::Partial,
             Some(Outcome::Failed) | None => Status::Failed,
         };
+        if ended_before && let Some(ready) = view.ready().filter(|ready| ready.outcome != Outcome::Ready) {
+            let id = ready.session_id;
+            self.warnings.push(format!("its last run did not end well: `flywheel retry {id}` repeats what failed"));
+        }
         self.failures.extend(view.failures().map(|failed| Failure {
             step: failed.step.clone(),
             error: failed.message.clone(),
@@ -142,7 +159,27 @@ impl SessionReport {
         self.skipped.extend(view.skipped().map(|skip| Skip { step: skip.step.clone(), reason: skip.reason.clone() }));
     }
 
-    pub(super) fn written(&mut self, artifact: &ArtifactGenerated, written: &Written) {
+    /// Writes what was made under a folder, and says what could not be written.
+    pub(in crate::cli) fn write(&mut self, view: &SessionView, out: &Path, keep: bool) -> HashSet<ArtifactType> {
+        let mut unwritten = HashSet::new();
+        for artifact in view.artifacts() {
+            match output::write(artifact, out, keep) {
+                Ok(written) => self.written(artifact, &written),
+                Err(error) => {
+                    unwritten.insert(artifact.artifact_type);
+                    self.not_written(artifact, &error);
+                }
+            }
+        }
+        unwritten
+    }
+
+    /// Something to look at that is no fault.
+    pub(in crate::cli) fn warn(&mut self, warning: String) {
+        self.warnings.push(warning);
+    }
+
+    fn written(&mut self, artifact: &ArtifactGenerated, written: &Written) {
         if written.differs {
             self.warnings.push(format!("{} is not what the log has, and was left as it is", written.path.display()));
         }
@@ -153,7 +190,7 @@ impl SessionReport {
         });
     }
 
-    pub(super) fn not_written(&mut self, artifact: &ArtifactGenerated, error: &anyhow::Error) {
+    fn not_written(&mut self, artifact: &ArtifactGenerated, error: &anyhow::Error) {
         self.failures.push(Failure {
             step: format!("write-{}", artifact.artifact_type.as_str()),
             error: format!("{error:#}"),
@@ -161,7 +198,7 @@ impl SessionReport {
         });
     }
 
-    pub(super) fn not_updated(&mut self, error: &anyhow::Error) {
+    pub(in crate::cli) fn not_updated(&mut self, error: &anyhow::Error) {
         self.failures.push(Failure {
             step: "update-session_file".into(),
             error: format!("{error:#}"),
@@ -170,7 +207,7 @@ impl SessionReport {
     }
 
     /// What could not be written counts, although the log has it.
-    pub(super) fn settle(&mut self) {
+    pub(in crate::cli) fn settle(&mut self) {
         let unwritten = self
             .failures
             .iter()
@@ -199,12 +236,12 @@ fn refusal(problem: &Problem) -> Failure {
 }
 
 /// A warning of the intake as one line.
-pub(super) fn warning(problem: &Problem) -> String {
+pub(in crate::cli) fn warning(problem: &Problem) -> String {
     format!("line {}: {}", problem.line, problem.message)
 }
 
 /// Prints the reports: results on stdout, what is wrong on stderr.
-pub(super) fn print(reports: &[SessionReport], console: Console) {
+pub(in crate::cli) fn print(reports: &[SessionReport], console: Console) {
     if console.json {
         console.document(&json!({ "sessions": reports }));
         return;
@@ -219,7 +256,8 @@ fn print_one(report: &SessionReport, console: Console) {
     if let Some(rejected) = &report.rendered {
         console.note(rejected.render(console.interactive));
     }
-    let (file, id) = (plain(&report.file), plain(report.session_id.as_deref().unwrap_or("-")));
+    let id = plain(report.session_id.as_deref().unwrap_or("-"));
+    let file = plain(report.file.as_deref().unwrap_or(&id));
     console.line(format_args!("{:<10} {id}  {file}", report.status.word()));
     for artifact in &report.artifacts {
         console.line(format_args!("  {:<14} {}", artifact.artifact_type.as_str(), artifact.path.display()));
