@@ -99,7 +99,8 @@ fn a_refused_readme_is_made_once_the_repository_is_right() {
     assert!(steps.contains(&"build-scan".to_owned()) && steps.contains(&"build-ready".to_owned()), "{steps:?}");
     let built = place.run(&["replay", "--into", "then", "--json"]).json();
     let views = built["views"].as_array().expect("a list");
-    let manifest = views.iter().find(|view| view["view"] == "manifest").expect("a view")["path"].as_str().expect("a path");
+    let manifest =
+        views.iter().find(|view| view["view"] == "manifest").expect("a view")["path"].as_str().expect("a path");
     let manifest = rusqlite::Connection::open(place.path(manifest)).expect("opens");
     let newest = manifest.query_row("SELECT run, status FROM sessions", [], |row| Ok((row.get(0)?, row.get(1)?)));
     assert_eq!(newest, Ok((3_u32, "ready".to_owned())));
