@@ -13,6 +13,7 @@ use flywheel::{
     queue,
     runner::{RERUN_REQUESTED, SESSION_COMPLETED, step_of},
     stages::{pipeline, pipelines},
+    verify::{self, Scene, verify},
     views::{self, Until},
 };
 use flywheel_events::{
@@ -299,6 +300,35 @@ proptest! {
             let elsewhere = views::caught_up(there.path(), &imported, built.view).expect("catches up");
             prop_assert_eq!(digest(&elsewhere), built.digest, "{}: imported elsewhere", built.view.name);
         }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 12, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn a_log_that_was_only_appended_to_holds_and_its_manifest_counts_as_the_log_does(
+        sessions in sessions(), picks in picks(),
+    ) {
+        let folder = tempfile::tempdir()?;
+        let local = Local::open(folder.path()).expect("opens");
+        let log = EmbeddedLog::open(folder.path(), &local).expect("opens");
+        append(&log, shuffled(&sessions, &picks));
+        let report = verify(&Scene { data: folder.path(), log: &log, local: &local }, |_| {}).expect("verifies");
+        let cut_off = sessions.iter().zip(1..).map(|(session, number)| facts(session, number));
+        let cut_off = cut_off.filter(|facts| !facts.last().expect("one").key.step.as_str().ends_with("-ready"));
+        let unfinished: Vec<_> = cut_off.filter_map(|facts| facts[0].key.session_id()).collect();
+        let mut found: Vec<_> = report.findings.iter().filter_map(|it| it.session_id).collect();
+        found.sort();
+        prop_assert_eq!(found, unfinished, "{:#?}", report.findings);
+        prop_assert!(report.findings.iter().all(|it| it.kind == verify::Kind::Unfinished), "{:#?}", report.findings);
+        let view = flywheel_projections::find("manifest").expect("there is one");
+        let manifest = views::caught_up(folder.path(), &log, view).expect("catches up");
+        let artifacts = views::read::manifest::artifacts(&manifest, None).expect("reads");
+        let newest = artifacts.iter().filter(|artifact| !artifact.superseded).count();
+        prop_assert_eq!(newest as u64, report.checked.artifacts);
+        let groups = views::read::manifest::duplicates(&manifest).expect("reads");
+        prop_assert_eq!(groups.len() as u64, report.checked.duplicates);
     }
 }
 

@@ -118,17 +118,17 @@ fn keep_trading_days(transaction: &Transaction<'_>, state: &State) -> Result<(),
 }
 
 fn stored(transaction: &Transaction<'_>, id: Uuid) -> Result<State, Error> {
-    let text: Option<String> = transaction
-        .prepare_cached("SELECT state FROM sessions WHERE id = ?1")?
-        .query_row([id.as_bytes()], |row| row.get(0))
+    let texts: Option<(String, String)> = transaction
+        .prepare_cached("SELECT state, recorded_at FROM sessions WHERE id = ?1")?
+        .query_row([id.as_bytes()], |row| Ok((row.get(0)?, row.get(1)?)))
         .optional()?;
-    let Some(text) = text else { return Ok(State::default()) };
-    let state = serde_json::from_str(&text);
-    state.map_err(|error| rusqlite::Error::FromSqlConversionFailure(0, Type::Text, Box::new(error)).into())
+    let Some((state, recorded)) = texts else { return Ok(State::default()) };
+    let damaged = |error| rusqlite::Error::FromSqlConversionFailure(0, Type::Text, Box::new(error));
+    State::read(&state, &recorded).map_err(|error| damaged(error).into())
 }
 
 fn write(transaction: &Transaction<'_>, mut changes: Changes) -> Result<(), Error> {
-    let mut session = transaction.prepare_cached("INSERT OR REPLACE INTO sessions VALUES (?1, ?2)")?;
+    let mut session = transaction.prepare_cached("INSERT OR REPLACE INTO sessions VALUES (?1, ?2, ?3)")?;
     for (id, (before, after)) in changes.sessions.iter().filter(|(_, (before, after))| before != after) {
         for (count, n) in before.counts() {
             *changes.counts.entry(count).or_default() -= n;
@@ -136,7 +136,9 @@ fn write(transaction: &Transaction<'_>, mut changes: Changes) -> Result<(), Erro
         for (count, n) in after.counts() {
             *changes.counts.entry(count).or_default() += n;
         }
-        session.execute(params![id.as_bytes(), serde_json::to_string(after).expect("a state is plain JSON")])?;
+        let state = serde_json::to_string(after).expect("a state is plain JSON");
+        let recorded = serde_json::to_string(&after.recorded).expect("a list is plain JSON");
+        session.execute(params![id.as_bytes(), state, recorded])?;
     }
     let mut count = transaction.prepare_cached(
         "INSERT INTO counts VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT DO UPDATE SET n = n + excluded.n",

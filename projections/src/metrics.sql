@@ -1,7 +1,8 @@
 -- What the metrics are computed from. A question reads sums, never sessions, so it does not grow with the log.
 CREATE TABLE sessions (
-    id    BLOB PRIMARY KEY,
-    state TEXT NOT NULL                -- what its facts come to, as JSON: `State` in session.rs
+    id          BLOB PRIMARY KEY,
+    state       TEXT NOT NULL,         -- what its facts come to, as JSON: `State` in session.rs
+    recorded_at TEXT NOT NULL          -- when the facts of its run in flight were recorded, as JSON: `Recently`
 ) STRICT, WITHOUT ROWID;
 
 -- Sums over sessions. A row that came back to zero is taken away: the same facts give the same rows.

@@ -3,7 +3,12 @@
 use crate::{LIFE, Place, TRADE, TRADE_ID, id, with_id};
 use rusqlite::Connection;
 use serde_json::Value;
-use std::{fs, path::PathBuf};
+use std::{
+    fs,
+    io::{BufRead as _, BufReader},
+    path::PathBuf,
+    process::Stdio,
+};
 
 /// The trade session, run.
 fn place() -> Place {
@@ -183,6 +188,14 @@ fn a_changed_byte_of_the_log_is_found_with_its_position() {
         let ran = place.run(&["replay", "--artifacts"]);
         assert_eq!((ran.code, ran.err.contains(said)), (1, true), "{ran:?}");
         assert_eq!(place.read(&self::journal()), good);
+        // Whoever reads it all the same is shown what is there.
+        for command in [&["log", "tail", "--json"][..], &["watch", "--from", "1"], &["log", "show", "6", "--json"]] {
+            let mut child = place.command(command).stdout(Stdio::piped()).spawn().expect("starts");
+            let mut lines = BufReader::new(child.stdout.take().expect("piped")).lines();
+            assert!(lines.any(|line| line.expect("reads").contains("trade-journal")), "{command:?}");
+            drop(lines);
+            assert_eq!(child.wait().expect("ends").code(), Some(0), "{command:?}");
+        }
     }
 }
 

@@ -32,8 +32,9 @@ pub(super) struct State {
     runs: BTreeMap<u32, Run>,
     /// The newest run in which each step has ended.
     steps: BTreeMap<String, u32>,
-    /// When the facts of the run in flight were recorded, which its steps may wait for.
-    recorded: Vec<(Short, i64)>,
+    /// Kept apart: it is not what happened, but when the log recorded it.
+    #[serde(skip)]
+    pub(super) recorded: Recently,
     /// What it has ever made.
     generated: BTreeSet<ArtifactType>,
     /// What a finished run had to show.
@@ -46,8 +47,11 @@ pub(super) struct State {
     ratings: BTreeMap<Uuid, (AgentId, u8)>,
 }
 
+/// When the facts of the run in flight were recorded, which its steps may wait for.
+pub(super) type Recently = Vec<(Short, i64)>;
+
 /// The beginning of an event id: enough to tell the facts of one session apart.
-type Short = u64;
+pub(super) type Short = u64;
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 struct Of {
@@ -73,6 +77,11 @@ pub(super) struct Took {
 }
 
 impl State {
+    /// Reads a state from its two texts.
+    pub(super) fn read(state: &str, recorded: &str) -> Result<Self, serde_json::Error> {
+        Ok(Self { recorded: serde_json::from_str(recorded)?, ..serde_json::from_str(state)? })
+    }
+
     /// Takes one fact of the session, and says how long its step took, where that is known.
     pub(super) fn take(&mut self, fact: &Recorded) -> Option<Took> {
         let run = fact.key.run;

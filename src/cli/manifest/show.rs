@@ -4,7 +4,7 @@ use super::{Context, Exit};
 use crate::{
     cli::{log, read, table::table},
     views::read::{
-        manifest::{self, Artifact, Group, Session, Step},
+        manifest::{self, Artifact, Session, Step},
         queue::{self, Item},
     },
 };
@@ -52,7 +52,6 @@ pub fn run(args: &Args, context: &Context) -> anyhow::Result<Exit> {
     let id = read::session(&view, &args.session)?;
     let session = manifest::session(&view, id)?.ok_or_else(|| read::no_session(&args.session))?;
     let publish_queue = read::view(context, &log, "publish_queue")?;
-    let groups = manifest::duplicates(&view)?;
     let places = local.places(Some(id))?;
     let version = |artifact: Artifact| -> anyhow::Result<Version> {
         let filter = queue::Filter { sha256: Some(artifact.sha256), ..queue::Filter::default() };
@@ -60,7 +59,9 @@ pub fn run(args: &Args, context: &Context) -> anyhow::Result<Exit> {
         publications.retain(|item| item.artifact_type == artifact.artifact_type);
         let files = places.iter().map(|(_, folder)| folder.join(&artifact.path));
         let files = if artifact.superseded { vec![] } else { files.collect() };
-        Ok(Version { files, equal_content: equal(&groups, &artifact), publications, artifact })
+        let makers = manifest::makers(&view, &artifact.artifact_type, &artifact.sha256)?;
+        let equal_content = if makers.len() > 1 { makers } else { vec![] };
+        Ok(Version { files, equal_content, publications, artifact })
     };
     let artifacts = manifest::artifacts(&view, Some(id))?.into_iter().map(version).collect::<Result<_, _>>()?;
     let shown = Shown { file: local.session_file(id)?, steps: manifest::steps(&view, id)?, artifacts, session };
@@ -70,12 +71,6 @@ pub fn run(args: &Args, context: &Context) -> anyhow::Result<Exit> {
         print(&shown, context);
     }
     Ok(Exit::Done)
-}
-
-fn equal(groups: &[Group], artifact: &Artifact) -> Vec<SessionId> {
-    let same = |group: &&Group| group.sha256 == artifact.sha256 && group.artifact_type == artifact.artifact_type;
-    let group = groups.iter().find(same);
-    group.map(|group| [vec![group.original], group.duplicates.clone()].concat()).unwrap_or_default()
 }
 
 fn print(shown: &Shown, context: &Context) {

@@ -275,6 +275,11 @@ fn print_one(report: &SessionReport, console: Console) {
                 console.note(format_args!("  hint: {}", plain(hint)));
             }
         }
+        let step_failed =
+            |failure: &Failure| !failure.step.starts_with("write-") && !failure.step.starts_with("update-");
+        if matches!(report.status, Status::Partial | Status::Failed) && report.failures.iter().any(step_failed) {
+            console.note(format_args!("  then: flywheel retry {id}"));
+        }
     }
 }
 

@@ -33,8 +33,15 @@ pub struct Line<'a> {
 impl Line<'_> {
     /// A record as a line, without its line end.
     pub fn text(record: &Record) -> String {
-        let event: &RawValue =
-            serde_json::from_str(&record.event).expect("what is in the log was JSON when it went in");
+        // An event that was damaged is no JSON: as a text it still shows what is there, and no import takes it.
+        let as_text;
+        let event: &RawValue = match serde_json::from_str(&record.event) {
+            Ok(event) => event,
+            Err(_) => {
+                as_text = serde_json::value::to_raw_value(&record.event).expect("a text is plain JSON");
+                &as_text
+            }
+        };
         let line = Line { position: record.position, key: record.key.clone(), chain: record.chain, event };
         serde_json::to_string(&line).expect("a line is plain JSON")
     }

@@ -4,6 +4,7 @@ use super::{digest, id};
 use flywheel_events::{Digest, SessionId};
 use rusqlite::{Connection, OptionalExtension as _, Row, params};
 use serde::Serialize;
+use std::collections::{HashMap, hash_map::Entry};
 
 /// How a session stands, in the words of the manifest.
 pub const STATUSES: [&str; 4] = ["pending", "ready", "partial", "failed"];
@@ -224,14 +225,27 @@ pub fn duplicates(connection: &Connection) -> rusqlite::Result<Vec<Group>> {
         ORDER BY sessions.instant, sessions.id, type, sha256";
     let mut statement = connection.prepare(sql)?;
     let mut rows = statement.query([])?;
-    let mut groups: Vec<Group> = vec![];
+    let (mut groups, mut places): (Vec<Group>, HashMap<(String, Digest), usize>) = Default::default();
     while let Some(row) = rows.next()? {
         let (artifact_type, sha256): (String, _) = (row.get("type")?, digest(row, "sha256")?);
         let session = id(row, "session")?;
-        match groups.iter_mut().find(|group| group.sha256 == sha256 && group.artifact_type == artifact_type) {
-            Some(group) => group.duplicates.push(session),
-            None => groups.push(Group { artifact_type, sha256, original: session, duplicates: vec![] }),
+        match places.entry((artifact_type.clone(), sha256)) {
+            Entry::Occupied(place) => groups[*place.get()].duplicates.push(session),
+            Entry::Vacant(place) => {
+                place.insert(groups.len());
+                groups.push(Group { artifact_type, sha256, original: session, duplicates: vec![] });
+            }
         }
     }
     Ok(groups)
+}
+
+/// Every session that made a content, the original first.
+///
+/// # Errors
+/// When the view cannot be read.
+pub fn makers(connection: &Connection, artifact_type: &str, sha256: &Digest) -> rusqlite::Result<Vec<SessionId>> {
+    let sql = "SELECT DISTINCT sessions.id AS id FROM artifacts JOIN sessions ON sessions.id = artifacts.session
+        WHERE sha256 = ?1 AND type = ?2 ORDER BY sessions.instant, sessions.id";
+    connection.prepare(sql)?.query_map(params![sha256.as_bytes(), artifact_type], |row| id(row, "id"))?.collect()
 }
