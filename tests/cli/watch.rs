@@ -22,7 +22,7 @@ fn ended(child: &mut Child) -> ExitStatus {
 #[test]
 fn each_fact_is_a_line_that_says_what_became_of_it() {
     let place = Place::with_trade();
-    place.put("templates/trade_thread.md", "{{ nothing_of_that_name }}");
+    place.put("templates/social_post.md", "{{ nothing_of_that_name }}");
     assert_eq!(place.run(&["run", "t.json", "--templates", "templates"]).code, 1);
     let count = place.log().lines().count();
     let mut child = place.command(&["watch", "--from", "1"]).stdout(Stdio::piped()).spawn().expect("starts");
@@ -36,7 +36,7 @@ fn each_fact_is_a_line_that_says_what_became_of_it() {
     let line = |step: &str| lines.iter().find(|line| line.contains(step)).expect("a line").clone();
     assert!(line("session-completed").contains("accepted    trade of Agent-5"));
     assert!(line("trade-journal").contains("completed") && line("trade-journal").contains("trade_journal.md ("));
-    assert!(line("trade-thread").contains("failed") && line("trade-thread").contains("trade_thread.md"));
+    assert!(line("trade-thread").contains("failed") && line("trade-thread").contains("social_post.md"));
     assert!(line("trade-ready").contains("partial     2 made, 1 failed"), "{}", line("trade-ready"));
 }
 
