@@ -16,7 +16,12 @@ use crate::{
 };
 use futures::future::join_all;
 use rand::RngExt as _;
-use std::{future::Future, sync::Arc, time::Duration};
+use std::{
+    future::Future,
+    panic::{self, AssertUnwindSafe},
+    sync::Arc,
+    time::Duration,
+};
 use step::{Bound, Verdict};
 pub use step::{RERUN_REQUESTED, SESSION_COMPLETED, downstream, ended, looks_behind, step_of};
 
@@ -106,9 +111,14 @@ async fn handle<L: Log>(
     delivery: &Delivery,
 ) -> Result<Handled, Error> {
     let Some(call) = step::prepare(log, stage, delivery).await? else { return Ok(Handled::Done) };
-    let (stage, tools) = (stage.clone(), tools.clone());
-    let verdict = tokio::task::spawn_blocking(move || stage.run(call, &tools));
-    match verdict.await {
+    let verdict = if stage.looks_at_the_world() {
+        let (stage, tools) = (stage.clone(), tools.clone());
+        tokio::task::spawn_blocking(move || stage.run(call, &tools)).await.map_err(|error| error.to_string())
+    } else {
+        // A plain function over a few kilobytes is done before another thread would have woken.
+        panic::catch_unwind(AssertUnwindSafe(|| stage.run(call, tools))).map_err(|_| "see above".to_owned())
+    };
+    match verdict {
         Ok(Verdict::Ended(facts)) => log.append(facts).await.map(|_| Handled::Done),
         Ok(Verdict::Again(why)) => {
             tracing::warn!(step = %delivery.consumer, session = %delivery.key.id, attempt = delivery.attempts, "{why}");

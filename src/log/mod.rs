@@ -165,6 +165,12 @@ pub trait Log: Clone + Send + Sync + 'static {
     /// When the storage fails.
     fn get(&self, key: &Key) -> impl Future<Output = Result<Option<Record>, Error>> + Send;
 
+    /// Where the fact under a key is, without its text.
+    ///
+    /// # Errors
+    /// When the storage fails.
+    fn position(&self, key: &Key) -> impl Future<Output = Result<Option<u64>, Error>> + Send;
+
     /// Up to `limit` facts behind a position, in order, without gaps.
     ///
     /// # Errors

@@ -5,13 +5,14 @@ use crate::{
     accept,
     log::{Delivery, Error, Log, NewFact, Record},
     queue,
-    stages::{Ended, Inputs, Made, MadeStep, Need, Pipeline, Row, Stop, graph::ENTRY},
+    stages::{Ended, Inputs, Json, Made, MadeStep, Need, Pipeline, Row, Stop, graph::ENTRY},
 };
 use flywheel_events::{
-    ArtifactGenerated, Fact, FailureClass, Key, SessionCompleted, SessionId, SessionReady, SessionRerunRequested, Step,
-    StepFailed, StepSkipped,
+    ArtifactGenerated, Fact, FailureClass, Key, SessionCompleted, SessionId, SessionReady, SessionRerunRequested,
+    SessionType, Step, StepFailed, StepSkipped,
 };
-use serde_json::Value;
+use serde::Deserialize;
+use serde_json::{Value, value::RawValue};
 use std::collections::BTreeMap;
 
 /// The step of the fact that starts a session.
@@ -134,10 +135,14 @@ pub async fn prepare<L: Log>(log: &L, stage: &Bound, delivery: &Delivery) -> Res
     let run = delivery.key.run;
     let Some(asked) = asked_for(log, &stage.step, session, run).await? else { return Ok(None) };
     let key = Key::session(stage.step.clone(), session, run);
+    if log.position(&key).await?.is_some() || (run == 1 && !all_there(log, stage, session).await?) {
+        return Ok(None);
+    }
     let Some(entry) = log.get(&Key::session(SESSION_COMPLETED, session, 1)).await? else { return Ok(None) };
     let begun = (entry.position, entry.key.clone());
-    let (_, entry): (_, Value) = entry.data().map_err(|error| damaged(&entry.key, &error))?;
-    if entry.get("session_type").and_then(Value::as_str) != Some(stage.pipeline) || log.get(&key).await?.is_some() {
+    let Ended::Completed(data) = ended(&entry)? else { return Ok(None) };
+    let its: OfType = data.decode().map_err(|error| damaged(&entry.key, &error))?;
+    if its.session_type.as_str() != stage.pipeline {
         return Ok(None);
     }
     // The last of its inputs to be recorded is what made the step due, whichever of them was delivered first.
@@ -150,7 +155,7 @@ pub async fn prepare<L: Log>(log: &L, stage: &Bound, delivery: &Delivery) -> Res
         session,
         cause: String::new(),
         attempts: delivery.attempts,
-        facts: [(SessionCompleted::TYPE, Ended::Completed(entry))].into(),
+        facts: [(SessionCompleted::TYPE, Ended::Completed(data))].into(),
         missing: vec![],
         made: Made::default(),
         artifacts: vec![],
@@ -171,12 +176,30 @@ pub async fn prepare<L: Log>(log: &L, stage: &Bound, delivery: &Delivery) -> Res
         if let Ended::Completed(value) = &ended
             && *artifact
         {
-            call.artifacts.extend(serde_json::from_value::<ArtifactGenerated>(value.clone()).ok());
+            call.artifacts.extend(value.decode::<ArtifactGenerated>().ok());
         }
         call.made.0.push(MadeStep { step: step.to_string(), artifact: *artifact, ended });
     }
     call.cause = last.1.event_id().to_string();
     Ok(Some(call))
+}
+
+/// Of a session: its pipeline.
+#[derive(Deserialize)]
+struct OfType {
+    session_type: SessionType,
+}
+
+/// Whether everything a step needs of the first run is recorded: most deliveries to a step with several needs come too
+/// early, and this costs no fact's text.
+async fn all_there<L: Log>(log: &L, stage: &Bound, session: SessionId) -> Result<bool, Error> {
+    let needs = stage.needs.iter().map(|(step, ..)| step);
+    for step in needs.chain(stage.others.iter().map(|(step, _)| step)) {
+        if log.position(&Key::session(step.clone(), session, 1)).await?.is_none() {
+            return Ok(false);
+        }
+    }
+    Ok(true)
 }
 
 /// The newest outcome of a step, of this run or an earlier one.
@@ -218,11 +241,11 @@ async fn asked_for<L: Log>(log: &L, step: &Step, session: SessionId, run: u32) -
 /// When the record is none of ours.
 pub fn ended(record: &Record) -> Result<Ended, Error> {
     let decode = || -> Result<Ended, serde_json::Error> {
-        let (event_type, data): (String, Value) = record.data()?;
+        let (event_type, data): (String, Box<RawValue>) = record.data()?;
         Ok(match event_type.as_str() {
-            StepFailed::TYPE => Ended::Failed(serde_json::from_value(data)?),
-            StepSkipped::TYPE => Ended::Skipped(serde_json::from_value(data)?),
-            _ => Ended::Completed(data),
+            StepFailed::TYPE => Ended::Failed(serde_json::from_str(data.get())?),
+            StepSkipped::TYPE => Ended::Skipped(serde_json::from_str(data.get())?),
+            _ => Ended::Completed(Json::from(&*data)),
         })
     };
     decode().map_err(|error| damaged(&record.key, &error))
@@ -242,6 +265,11 @@ impl Bound {
         }
         triggers.push(RERUN_REQUESTED);
         triggers
+    }
+
+    /// Whether it looks at the world, and so may take its time.
+    pub fn looks_at_the_world(&self) -> bool {
+        self.row.world
     }
 
     /// Runs the step on what it needs.

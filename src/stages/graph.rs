@@ -6,8 +6,9 @@
 
 use crate::{templates::Templates, world::World};
 use flywheel_events::{ArtifactGenerated, ArtifactType, Fact, SessionCompleted, StepFailed, StepSkipped};
-use serde_json::Value;
-use std::{collections::BTreeMap, fmt};
+use serde::Deserialize;
+use serde_json::{Value, value::RawValue};
+use std::{collections::BTreeMap, fmt, sync::Arc};
 
 /// One fact a stage needs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -43,11 +44,31 @@ impl Stop {
     }
 }
 
+/// A fact's data as the log has it: JSON text, shared.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Json(Arc<str>);
+
+impl Json {
+    /// The data as its type.
+    ///
+    /// # Errors
+    /// When it is not of that shape.
+    pub fn decode<'a, T: Deserialize<'a>>(&'a self) -> Result<T, serde_json::Error> {
+        serde_json::from_str(&self.0)
+    }
+}
+
+impl From<&RawValue> for Json {
+    fn from(raw: &RawValue) -> Self {
+        Self(raw.get().into())
+    }
+}
+
 /// How one step of a run ended.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Ended {
     /// With its fact.
-    Completed(Value),
+    Completed(Json),
     /// Without, and why.
     Failed(StepFailed),
     /// It had nothing to do.
@@ -103,8 +124,8 @@ pub trait Parameter {
     fn lend<'a>(owned: &'a Self::Owned, inputs: &'a Inputs<'_>) -> Self::Item<'a>;
 }
 
-fn decode<T: Fact>(value: &Value) -> Result<T, Stop> {
-    serde_json::from_value(value.clone()).map_err(|error| {
+fn decode<T: Fact>(data: &Json) -> Result<T, Stop> {
+    data.decode().map_err(|error| {
         Stop::refused(
             format!("the stored {} does not decode: {error}", T::TYPE),
             "run the program that wrote it, or a newer one",

@@ -19,7 +19,7 @@ pub fn ready(session: &SessionCompleted, made: &Made) -> Result<SessionReady, St
     for MadeStep { step, artifact, ended } in &made.0 {
         match ended {
             Ended::Completed(_) if !artifact => {}
-            Ended::Completed(value) => match serde_json::from_value::<ArtifactGenerated>(value.clone()) {
+            Ended::Completed(value) => match value.decode::<ArtifactGenerated>() {
                 Ok(artifact) => ready.artifacts.push(ArtifactRef {
                     artifact_type: artifact.artifact_type,
                     path: artifact.path,

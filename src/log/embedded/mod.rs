@@ -171,6 +171,13 @@ impl Log for EmbeddedLog {
         })
     }
 
+    async fn position(&self, key: &Key) -> Result<Option<u64>, Error> {
+        self.with_reader(|connection| {
+            let mut statement = connection.prepare_cached("SELECT position FROM facts WHERE id = ?1")?;
+            Ok(statement.query_row([key.event_id().as_bytes()], |row| row.get(0)).optional()?)
+        })
+    }
+
     async fn read(&self, after: u64, limit: usize) -> Result<Vec<Record>, Error> {
         self.read_now(after, limit)
     }
