@@ -80,16 +80,18 @@ impl Local {
         }
         std::fs::create_dir_all(&self.inner.workers)?;
         self.tidy_up()?;
-        let name = uuid::Uuid::new_v4().to_string();
-        let path = self.inner.workers.join(format!("{name}.lock"));
-        // Under its name only once it is locked: who finds it unlocked takes its process for dead.
-        let new = self.inner.workers.join(format!("{name}.new"));
-        let lock = File::create(&new)?;
-        lock.lock()?;
-        std::fs::rename(&new, &path)?;
-        let candidate = Worker { name, path, _lock: lock };
-        // Another thread may have been first; the candidate then goes, and its file with it.
-        Ok(&self.inner.worker.get_or_init(|| candidate).name)
+        loop {
+            let name = uuid::Uuid::new_v4().to_string();
+            let path = self.inner.workers.join(format!("{name}.lock"));
+            let lock = File::create_new(&path)?;
+            lock.lock()?;
+            // Who tidied just between its making and its lock has taken this process for dead. No lease has the name yet.
+            if path.exists() {
+                let candidate = Worker { name, path, _lock: lock };
+                // Another thread may have been first; the candidate then goes, and its file with it.
+                return Ok(&self.inner.worker.get_or_init(|| candidate).name);
+            }
+        }
     }
 
     /// Takes away what dead processes have left.

@@ -127,6 +127,7 @@ async fn run_all(args: Args, context: &Context) -> anyhow::Result<Exit> {
             git_timeout: Duration::from_secs(settings.git_timeout_seconds),
         };
         drive_all(&jobs, &log, Arc::new(Tools { templates, world, cleaner }), after, context).await?;
+        drive::forget_ended(&log).await?;
         return finish(jobs, Some((&log, &local)), &out, &args, context).await;
     }
     finish(jobs, None, &out, &args, context).await

@@ -18,7 +18,7 @@ type Change = fn(Vec<u8>) -> Vec<u8>;
 const CHANGES: &[(&str, Change)] = &[
     ("cut in its header", |bytes| bytes[..70].to_vec()),
     ("cut in the middle of a page", |bytes| bytes[..bytes.len() / 2 + 100].to_vec()),
-    ("cut at a page", |bytes| bytes[..8 * 4096].to_vec()),
+    ("cut at a page", |bytes| bytes[..bytes.len() / 8192 * 4096].to_vec()),
     ("without its last page", |bytes| bytes[..bytes.len() - 4096].to_vec()),
     ("a text", |_| b"this is no database, and long enough to be read as one ".repeat(300)),
     ("zeros", |bytes| vec![0; bytes.len()]),

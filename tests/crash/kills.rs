@@ -28,14 +28,23 @@ fn in_flight(place: &Place) -> u32 {
 
 #[test]
 fn a_run_that_is_killed_loses_nothing_and_the_next_goes_on() {
-    const KILLS: usize = 70;
-    let (mut random, place) = (random(), Place::new());
+    const KILLS: usize = 80;
+    let mut random = random();
+    let mut killed = 0;
+    while killed < KILLS {
+        killed += kill_runs(&mut random, KILLS / 8);
+    }
+}
+
+/// Kills runs in a folder of their own, until so many have died before their end. Says how many.
+fn kill_runs(random: &mut impl rand::Rng, kills: usize) -> usize {
+    let place = Place::new();
     // How long one takes that is left alone: from before there is a log to behind the last file.
     let before = Instant::now();
     place.done(&["run", "--json", &session(&place, 0), &session(&place, 1)]);
     let whole = before.elapsed();
     let (mut exported, mut killed, mut n) = (place.export(), 0, 2);
-    while killed < KILLS {
+    while killed < kills {
         let names = [session(&place, n), session(&place, n + 1)];
         let arguments = ["run", "--json", &names[0], &names[1]];
         // Once, or several times in a row.
@@ -63,6 +72,7 @@ fn a_run_that_is_killed_loses_nothing_and_the_next_goes_on() {
     place.done(&["run", &session(&place, n)]);
     assert_eq!(leftovers(&place), Vec::<std::path::PathBuf>::new(), "what the dead left is tidied");
     assert_eq!(in_flight(&place), 0, "what is in flight of ended runs is forgotten");
+    killed
 }
 
 /// A log of so many sessions.

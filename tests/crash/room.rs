@@ -30,9 +30,12 @@ fn a_file_that_may_not_grow_is_an_error_and_nothing_is_lost() {
             let ran = limited(&place, kib, arguments);
             assert!(ran.code.is_some(), "{kib}: {ran:?}");
             if ran.code != Some(0) {
-                assert!(["disk full", "disk I/O error", "too large", "full"].iter().any(|word| {
-                    ran.err.contains(word) || ran.out.contains(word)
-                }), "{kib}: {arguments:?} does not say why: {ran:?}");
+                assert!(
+                    ["disk full", "disk I/O error", "too large", "full"]
+                        .iter()
+                        .any(|word| { ran.err.contains(word) || ran.out.contains(word) }),
+                    "{kib}: {arguments:?} does not say why: {ran:?}"
+                );
             }
             let now = place.export();
             assert!(now.starts_with(&export), "{kib}: what was there is there");

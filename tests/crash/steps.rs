@@ -2,7 +2,8 @@
 
 use crate::place::{Facts, Place, id, rechained};
 use flywheel::{
-    accept, drive, intake::session as intake,
+    accept, drive,
+    intake::session as intake,
     local::Local,
     log::{Appended, Consumer, Delivery, EmbeddedLog, Error, Head, Log, NewFact, Record, Subscription},
     runner::Tools,
@@ -218,7 +219,8 @@ fn check_all(n: usize) {
     let whole = Place::new();
     assert!(one(&whole, Life::new(usize::MAX, Crash::Before)));
     let expect = end_state(&export(&whole.data()));
-    let expect_views = digests(&expect);
+    // Views of equal logs are equal, so those of one say it for all.
+    assert_eq!(digests(&expect), digests(&end_state(&expect)));
     for crash in [Crash::Before, Crash::Behind] {
         let mut write = 1;
         loop {
@@ -233,7 +235,6 @@ fn check_all(n: usize) {
             let end = export(&place.data());
             assert!(end.starts_with(&crashed), "write {write} {crash:?}: what was there is there");
             assert_eq!(end_state(&end), expect, "write {write} {crash:?}");
-            assert_eq!(digests(&end_state(&end)), expect_views, "write {write} {crash:?}");
             assert_eq!(caught_up(&place.data()), rebuilt(&place.data()), "write {write} {crash:?}");
             // The program finds nothing left to do but the files, which are those of the log.
             let ran = place.done(&["run", "--json", &format!("s{n}.json")]);

@@ -5,7 +5,7 @@ use crate::{
     log::{Error, Head, Record},
     sqlite,
 };
-use chrono::Utc;
+use chrono::{DateTime, Utc};
 use flywheel_events::{Digest, Key, canonical, envelope::Envelope};
 use rusqlite::{OptionalExtension as _, TransactionBehavior};
 use serde::{Deserialize, Serialize};
@@ -69,10 +69,10 @@ impl EmbeddedLog {
     /// # Errors
     /// [`Error::Import`] that names the line.
     pub fn check_export(mut lines: impl BufRead, name: &str) -> Result<(), Error> {
-        let (mut number, mut previous, mut text) = (0_u64, Digest::GENESIS, String::new());
+        let (mut number, mut previous, mut text) = (0_u64, BEGINNING, String::new());
         while next_line(&mut lines, &mut text, name, number)? {
-            let (line, _) = check(&text, number, previous).map_err(|what| at(name, number, &what))?;
-            previous = line.chain;
+            let (line, fact) = check(&text, number, previous).map_err(|what| at(name, number, &what))?;
+            previous = (line.chain, fact.time);
             number += 1;
         }
         Ok(())
@@ -90,7 +90,7 @@ impl EmbeddedLog {
             sqlite::open(&self.inner.path, &sqlite::Kind::LOG).map_err(|e| Error::File(e.to_string()))?;
         let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         let mut end = End::of(&transaction)?;
-        let (before, mut number, mut previous) = (end.position, 0_u64, Digest::GENESIS);
+        let (before, mut number, mut previous) = (end.position, 0_u64, BEGINNING);
         let mut text = String::new();
         while next_line(&mut lines, &mut text, name, number)? {
             let at = |what: String| at(name, number, &what);
@@ -110,7 +110,7 @@ impl EmbeddedLog {
                 end.insert(&transaction, &line.key, fact.time, fact.content, line.event.get())
                     .map_err(|error| at(format!("{error}")))?;
             }
-            previous = line.chain;
+            previous = (line.chain, fact.time);
             number += 1;
         }
         transaction.commit()?;
@@ -136,12 +136,15 @@ fn next_line(lines: &mut impl BufRead, text: &mut String, name: &str, before: u6
 
 /// What an event says of its own row.
 struct Fact {
-    time: chrono::DateTime<Utc>,
+    time: DateTime<Utc>,
     content: Digest,
 }
 
-/// Checks one line against the line before it: position, key, id, chain, envelope.
-fn check(text: &str, before: u64, previous: Digest) -> Result<(Line<'_>, Fact), String> {
+/// What stands before the first line.
+const BEGINNING: (Digest, DateTime<Utc>) = (Digest::GENESIS, DateTime::<Utc>::MIN_UTC);
+
+/// Checks one line against the chain and the time of the line before it: position, key, id, chain, envelope, time.
+fn check(text: &str, before: u64, previous: (Digest, DateTime<Utc>)) -> Result<(Line<'_>, Fact), String> {
     let line: Line<'_> = serde_json::from_str(text.trim_end_matches(['\n', '\r']))
         .map_err(|error| format!("not a line of an export: {error}"))?;
     if line.position != before + 1 {
@@ -152,13 +155,16 @@ fn check(text: &str, before: u64, previous: Digest) -> Result<(Line<'_>, Fact), 
     if envelope.id() != line.key.event_id().to_string() {
         return Err(format!("the event's id {} does not belong to the key {}", envelope.id(), line.key));
     }
-    if previous.chain(&line.key, &Digest::of(event.as_bytes())) != line.chain {
+    if previous.0.chain(&line.key, &Digest::of(event.as_bytes())) != line.chain {
         return Err(format!(
             "the chain breaks at position {}: the event, its key or a line before it was changed",
             line.position
         ));
     }
     let time = envelope.time().ok_or("the event has no time")?.with_timezone(&Utc);
+    if time < previous.1 {
+        return Err(format!("the event's time {time} is before {}, that of the line before it", previous.1));
+    }
     let data = envelope.data().ok_or("the event has no data")?;
     let data = serde_json::from_str(data.get()).map_err(|error| format!("the event's data does not read: {error}"))?;
     let fact = Fact { time, content: canonical::content_digest(envelope.event_type(), &data) };
