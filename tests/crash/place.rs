@@ -45,7 +45,10 @@ pub struct Place {
 
 impl Place {
     pub fn new() -> Self {
-        Self { folder: tempfile::tempdir().expect("a folder") }
+        // In memory where there is such a folder: a process that dies leaves what it has written to the system, not to a
+        // disk, and the system stays.
+        let folder = tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir());
+        Self { folder: folder.expect("a folder") }
     }
 
     pub fn path(&self, name: &str) -> PathBuf {
