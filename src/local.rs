@@ -52,6 +52,11 @@ fn keep_out_of_git(data: &Path) -> std::io::Result<()> {
     }
 }
 
+/// What could not be done, and what to do.
+fn failed(what: &str) -> String {
+    format!("cannot {what}: if local.db of the data folder is damaged, move it away: it holds no fact")
+}
+
 impl Local {
     /// Opens the state of a data folder, or makes it.
     ///
@@ -145,7 +150,7 @@ impl Local {
                 origin.repo_path,
                 serde_json::to_string(&origin.screenshots)?,
             ])
-            .context("cannot remember where the session came from")?;
+            .with_context(|| failed("remember where the session came from"))?;
         Ok(())
     }
 
@@ -161,7 +166,7 @@ impl Local {
                 Ok((row.get::<_, String>(0)?, row.get(1)?, row.get::<_, String>(2)?))
             })
             .optional()
-            .context("cannot look up where the session came from")?;
+            .with_context(|| failed("look up where the session came from"))?;
         row.map(|(folder, repo_path, screenshots)| {
             Ok(Origin { folder: folder.into(), repo_path, screenshots: serde_json::from_str(&screenshots)? })
         })
@@ -176,7 +181,7 @@ impl Local {
         self.connection()
             .prepare_cached("INSERT OR IGNORE INTO places VALUES (?1, ?2)")?
             .execute(params![session.as_bytes(), folder.to_string_lossy()])
-            .context("cannot remember where the artifacts were written")?;
+            .with_context(|| failed("remember where the artifacts were written"))?;
         Ok(())
     }
 }

@@ -170,3 +170,61 @@ fn check(text: &str, before: u64, previous: (Digest, DateTime<Utc>)) -> Result<(
     let fact = Fact { time, content: canonical::content_digest(envelope.event_type(), &data) };
     Ok((line, fact))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::log::NewFact;
+    use flywheel_events::{Step, StepSkipped};
+    use proptest::prelude::*;
+    use std::sync::LazyLock;
+
+    static EXPORT: LazyLock<String> = LazyLock::new(|| {
+        let session = "a1b2c3d4-e5f6-7890-abcd-ef1234567890".parse().expect("a session id");
+        let (mut chain, mut lines) = (Digest::GENESIS, String::new());
+        for run in 1..=3 {
+            let step = Step::new("build-scan");
+            let skipped = StepSkipped { session_id: session, step: step.to_string(), reason: "\"ü\"\n".into() };
+            let key = Key::session(step, session, run);
+            let fact = NewFact::new(key.clone(), "/flywheel/build/scan", &skipped);
+            let time = DateTime::from_timestamp(1_764_652_800 + i64::from(run), 0).expect("a time");
+            let event = fact.event(time).expect("it is small");
+            chain = chain.chain(&key, &Digest::of(event.as_bytes()));
+            let event = serde_json::from_str(&event).expect("JSON");
+            let line = Line { position: run.into(), key, chain, event };
+            lines += &format!("{}\n", serde_json::to_string(&line).expect("plain JSON"));
+        }
+        lines
+    });
+
+    fn lines(text: &str) -> Vec<String> {
+        let again =
+            |line| serde_json::to_string(&serde_json::from_str::<Line<'_>>(line).expect("checked")).expect("JSON");
+        text.lines().map(again).collect()
+    }
+
+    proptest! {
+        #[test]
+        fn no_bytes_make_the_import_panic(bytes in proptest::collection::vec(any::<u8>(), 0..400)) {
+            let ok = EmbeddedLog::check_export(&bytes[..], "x").is_ok();
+            prop_assert_eq!(ok, bytes.is_empty());
+        }
+
+        #[test]
+        fn what_is_damaged_is_refused_or_says_the_same(
+            at in 0..EXPORT.len(), length in 0..60_usize, new in proptest::collection::vec(any::<u8>(), 0..4),
+        ) {
+            let end = (at + length).min(EXPORT.len());
+            let damaged = [&EXPORT.as_bytes()[..at], &new, &EXPORT.as_bytes()[end..]].concat();
+            if EmbeddedLog::check_export(&damaged[..], "x").is_ok() {
+                let (whole, kept) = (lines(&EXPORT), lines(std::str::from_utf8(&damaged).expect("it was read")));
+                prop_assert_eq!(&whole[..kept.len()], &kept[..]);
+            }
+        }
+    }
+
+    #[test]
+    fn the_whole_export_is_taken() {
+        EmbeddedLog::check_export(EXPORT.as_bytes(), "x").expect("it is whole");
+    }
+}
