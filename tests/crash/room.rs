@@ -22,9 +22,8 @@ fn a_file_that_may_not_grow_is_an_error_and_nothing_is_lost() {
     place.done(&["run", &session(&place, 0), &session(&place, 1)]);
     place.done(&["replay"]);
     let mut export = place.export();
-    let mut refused = 0;
-    for kib in [1, 4, 8, 12, 16, 20, 24, 28, 32, 40, 48, 56, 64, 72, 80, 96, 112, 128, 160, 200] {
-        let n = 2 + refused;
+    let limits = [1, 4, 8, 12, 16, 20, 24, 28, 32, 40, 48, 56, 64, 72, 80, 96, 112, 128, 160, 200];
+    for (n, kib) in (2..).zip(limits) {
         let name = session(&place, n);
         for arguments in [&["run", "--json", &name][..], &["replay"]] {
             let ran = limited(&place, kib, arguments);
@@ -43,7 +42,6 @@ fn a_file_that_may_not_grow_is_an_error_and_nothing_is_lost() {
         }
         // With room it goes on by itself.
         place.done(&["run", &name]);
-        refused += 1;
         check_sessions(&place, 0..n + 1);
         place.done(&["replay"]);
     }
