@@ -37,7 +37,7 @@ fn a_clock_set_back_an_hour_does_not_set_the_log_back() {
     assert!(*times.last().expect("facts") >= ahead - Duration::milliseconds(1));
     // Views go on, and asking for a time finds the position.
     place.done(&["replay"]);
-    let now = Utc::now().to_rfc3339_opts(SecondsFormat::Secs, true);
+    let now = Utc::now().to_rfc3339_opts(SecondsFormat::Micros, true);
     let ran = place.done(&["replay", "--json", "--until", &now, "--into", "then"]);
     let built: Value = serde_json::from_str(&ran.out).expect("JSON");
     assert_eq!(built["views"][0]["position"].as_u64(), Some(last as u64), "all before the clock was ahead");
