@@ -1,7 +1,7 @@
 //! Driving given sessions to the end of their run, and reading what came of them.
 
 use crate::{
-    log::{Error, Log, Record, Scope},
+    log::{EmbeddedLog, Error, Log, Record, Scope},
     runner::{self, RERUN_REQUESTED, Tools, step_of},
     stages::{Pipeline, pipeline, pipelines},
 };
@@ -89,6 +89,24 @@ pub async fn has_ended<L: Log>(
 ) -> Result<bool, Error> {
     let step = ready_step(pipeline(session_type));
     Ok(log.get(&Key::session(step, session, run)).await?.is_some())
+}
+
+/// Forgets what is in flight of runs that have ended: processes that died between the end of a run and forgetting it have
+/// left it behind, and nobody would look at it again.
+///
+/// # Errors
+/// When the log fails.
+pub async fn forget_ended(log: &EmbeddedLog) -> Result<(), Error> {
+    let mut ended: HashMap<SessionId, u32> = HashMap::new();
+    for (session, run) in log.in_flight()? {
+        for pipeline in pipelines() {
+            if log.get(&Key::session(ready_step(pipeline), session, run)).await?.is_some() {
+                let newest = ended.entry(session).or_default();
+                *newest = run.max(*newest);
+            }
+        }
+    }
+    if ended.is_empty() { Ok(()) } else { log.forget(&ended).await }
 }
 
 /// What a session's steps have come to, and what was remarked on the repository.

@@ -1,12 +1,23 @@
 //! Writing files so that a reader sees the old content or the new, never half of either.
+//!
+//! A temporary file is locked as long as its process lives, so what a dead process left is told from what is being
+//! written, and the next process that writes in its folder takes it away.
 #![expect(clippy::disallowed_methods, reason = "the one place where files are written")]
 
 use anyhow::Context as _;
 use std::{
+    collections::HashSet,
     fs,
     io::{self, Read as _, Write as _},
     path::{Path, PathBuf},
+    sync::{Mutex, PoisonError},
 };
+
+/// What the name of a temporary file begins and ends with.
+const TEMPORARY: (&str, &str) = (".flywheel-", ".tmp");
+
+/// Of how many folders a process remembers that it has tidied them.
+const TIDIED_MAX: usize = 1024;
 
 /// Reads a file, but not more than so many bytes of it: enough to see that it is too large.
 ///
@@ -53,11 +64,7 @@ pub fn write_derived(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
 /// # Errors
 /// As [`write_atomically`], and where something has the name already.
 pub fn write_new(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
-    prepared(path, path, bytes)?
-        .persist_noclobber(path)
-        .map_err(|error| error.error)
-        .with_context(|| format!("cannot make {}: it exists, or its folder cannot be written", path.display()))?;
-    sync_folder(folder(path)).with_context(|| format!("cannot make {} durable", path.display()))
+    keep_new(prepared(path, path, bytes)?, path)
 }
 
 /// Makes what is in a file durable, and the file's name in its folder.
@@ -70,9 +77,70 @@ pub fn sync(path: &Path) -> anyhow::Result<()> {
     sync_folder(folder(path)).with_context(failed)
 }
 
-/// Makes an empty file that must not exist yet, and says whether it was made.
-pub fn take(path: &Path) -> bool {
-    fs::File::create_new(path).is_ok()
+/// An empty temporary file, this process's own until it is renamed. What dead processes have left in the folder goes.
+///
+/// # Errors
+/// When the folder is missing or cannot be written.
+pub fn temporary(folder: &Path) -> anyhow::Result<tempfile::NamedTempFile> {
+    tidy_once(folder);
+    let mut builder = tempfile::Builder::new();
+    builder.prefix(TEMPORARY.0).suffix(TEMPORARY.1);
+    // Those of any new file, which the umask narrows; a temporary file's own would be for its owner alone.
+    #[cfg(unix)]
+    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
+    loop {
+        let temporary = builder.tempfile_in(folder).with_context(|| {
+            format!("cannot write in {}: does the folder exist, and may you write there", folder.display())
+        })?;
+        // Where a file system knows no locks nobody tidies either.
+        let _ = temporary.as_file().lock();
+        // Who tidied just between its making and its lock has taken it for a dead process's.
+        if temporary.path().exists() {
+            return Ok(temporary);
+        }
+    }
+}
+
+/// Gives a temporary file its name, which must be free, and makes that durable.
+///
+/// # Errors
+/// When something has the name, or the disk says no.
+pub fn keep_new(temporary: tempfile::NamedTempFile, path: &Path) -> anyhow::Result<()> {
+    temporary
+        .persist_noclobber(path)
+        .map_err(|error| error.error)
+        .with_context(|| format!("cannot make {}: it exists, or its folder cannot be written", path.display()))?;
+    sync_folder(folder(path)).with_context(|| format!("cannot make {} durable", path.display()))
+}
+
+/// Takes away what dead processes have left in a folder, once a process: a folder may hold many files.
+fn tidy_once(folder: &Path) {
+    static TIDIED: Mutex<Option<HashSet<PathBuf>>> = Mutex::new(None);
+    let mut tidied = TIDIED.lock().unwrap_or_else(PoisonError::into_inner);
+    let tidied = tidied.get_or_insert_default();
+    if tidied.len() >= TIDIED_MAX {
+        tidied.clear();
+    }
+    if tidied.insert(folder.to_owned()) {
+        tidy(folder);
+    }
+}
+
+fn tidy(folder: &Path) {
+    let Ok(entries) = fs::read_dir(folder) else { return };
+    for entry in entries.flatten() {
+        let name = entry.file_name();
+        let ours = name.to_str().is_some_and(|name| name.starts_with(TEMPORARY.0) && name.ends_with(TEMPORARY.1));
+        // Not through a link, and nothing that would wait for a writer.
+        if ours
+            && entry.file_type().is_ok_and(|kind| kind.is_file())
+            && let Ok(file) = fs::File::open(entry.path())
+            && file.try_lock().is_ok()
+        {
+            // While the lock is held, so that a maker who was just about to lock it finds it gone.
+            let _ = fs::remove_file(entry.path());
+        }
+    }
 }
 
 /// The content, durable under a temporary name beside the target, with the permissions it is to have.
@@ -85,15 +153,7 @@ fn prepared(path: &Path, target: &Path, bytes: &[u8]) -> anyhow::Result<tempfile
 
 /// The same, not yet durable.
 fn unsynced(path: &Path, target: &Path, bytes: &[u8]) -> anyhow::Result<tempfile::NamedTempFile> {
-    let folder = folder(target);
-    let mut builder = tempfile::Builder::new();
-    builder.prefix(".flywheel-").suffix(".tmp");
-    // Those of any new file, which the umask narrows; a temporary file's own would be for its owner alone.
-    #[cfg(unix)]
-    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
-    let mut temporary = builder.tempfile_in(folder).with_context(|| {
-        format!("cannot write in {}: does the folder exist, and may you write there", folder.display())
-    })?;
+    let mut temporary = temporary(folder(target))?;
     let failed = || format!("cannot write {}: is the disk full", path.display());
     if let Ok(old) = fs::metadata(target) {
         temporary.as_file().set_permissions(old.permissions()).with_context(failed)?;
@@ -164,6 +224,23 @@ mod tests {
         fs::remove_file(&file).expect("removed");
         let error = write_atomically(&link, b"three").expect_err("nowhere to write");
         assert!(format!("{error:#}").contains("leads nowhere"), "{error:#}");
+    }
+
+    #[test]
+    fn what_a_dead_process_left_is_taken_away_and_nothing_else() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = |name: &str| folder.path().join(name);
+        let (dead, alive) = (path(".flywheel-dead.tmp"), path(".flywheel-alive.tmp"));
+        fs::write(&dead, b"half").expect("written");
+        fs::write(&alive, b"half").expect("written");
+        let held = fs::File::open(&alive).expect("opened");
+        held.lock().expect("locked");
+        fs::write(path(".flywheel-mine"), b"x").expect("written");
+        fs::write(path("theirs.tmp"), b"x").expect("written");
+        symlink(path("theirs.tmp"), path(".flywheel-link.tmp")).expect("linked");
+        write_atomically(&path("a"), b"one").expect("written");
+        let expect = [".flywheel-alive.tmp", ".flywheel-link.tmp", ".flywheel-mine", "a", "theirs.tmp"];
+        assert_eq!(names(folder.path()), expect);
     }
 
     #[test]

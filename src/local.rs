@@ -52,6 +52,11 @@ fn keep_out_of_git(data: &Path) -> std::io::Result<()> {
     }
 }
 
+/// What could not be done, and what to do.
+fn failed(what: &str) -> String {
+    format!("cannot {what}: if local.db of the data folder is damaged, move it away: it holds no fact")
+}
+
 impl Local {
     /// Opens the state of a data folder, or makes it.
     ///
@@ -80,16 +85,18 @@ impl Local {
         }
         std::fs::create_dir_all(&self.inner.workers)?;
         self.tidy_up()?;
-        let name = uuid::Uuid::new_v4().to_string();
-        let path = self.inner.workers.join(format!("{name}.lock"));
-        // Under its name only once it is locked: who finds it unlocked takes its process for dead.
-        let new = self.inner.workers.join(format!("{name}.new"));
-        let lock = File::create(&new)?;
-        lock.lock()?;
-        std::fs::rename(&new, &path)?;
-        let candidate = Worker { name, path, _lock: lock };
-        // Another thread may have been first; the candidate then goes, and its file with it.
-        Ok(&self.inner.worker.get_or_init(|| candidate).name)
+        loop {
+            let name = uuid::Uuid::new_v4().to_string();
+            let path = self.inner.workers.join(format!("{name}.lock"));
+            let lock = File::create_new(&path)?;
+            lock.lock()?;
+            // Who tidied just between its making and its lock has taken this process for dead. No lease has the name yet.
+            if path.exists() {
+                let candidate = Worker { name, path, _lock: lock };
+                // Another thread may have been first; the candidate then goes, and its file with it.
+                return Ok(&self.inner.worker.get_or_init(|| candidate).name);
+            }
+        }
     }
 
     /// Takes away what dead processes have left.
@@ -143,7 +150,7 @@ impl Local {
                 origin.repo_path,
                 serde_json::to_string(&origin.screenshots)?,
             ])
-            .context("cannot remember where the session came from")?;
+            .with_context(|| failed("remember where the session came from"))?;
         Ok(())
     }
 
@@ -159,7 +166,7 @@ impl Local {
                 Ok((row.get::<_, String>(0)?, row.get(1)?, row.get::<_, String>(2)?))
             })
             .optional()
-            .context("cannot look up where the session came from")?;
+            .with_context(|| failed("look up where the session came from"))?;
         row.map(|(folder, repo_path, screenshots)| {
             Ok(Origin { folder: folder.into(), repo_path, screenshots: serde_json::from_str(&screenshots)? })
         })
@@ -174,7 +181,7 @@ impl Local {
         self.connection()
             .prepare_cached("INSERT OR IGNORE INTO places VALUES (?1, ?2)")?
             .execute(params![session.as_bytes(), folder.to_string_lossy()])
-            .context("cannot remember where the artifacts were written")?;
+            .with_context(|| failed("remember where the artifacts were written"))?;
         Ok(())
     }
 

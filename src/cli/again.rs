@@ -160,6 +160,7 @@ async fn drive_one(
 ) -> anyhow::Result<()> {
     let progress = context.console.progress(None, "running");
     drive::drive(log, &Arc::new(tools), HashMap::from([(id, run)]), after, |_| ()).await?;
+    drive::forget_ended(log).await?;
     progress.finish_and_clear();
     Ok(())
 }

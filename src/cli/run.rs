@@ -110,6 +110,7 @@ async fn run_all(args: Args, context: &Context) -> anyhow::Result<Exit> {
         accept_all(&mut jobs, &log, &local).await?;
         let tools = workshop::tools(templates, cleaner, &local, &roots, context)?;
         drive_all(&jobs, &log, Arc::new(tools), after, context).await?;
+        drive::forget_ended(&log).await?;
         return finish(jobs, Some((&log, &local)), &out, &args, context).await;
     }
     finish(jobs, None, &out, &args, context).await

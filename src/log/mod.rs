@@ -61,7 +61,7 @@ pub enum Error {
     Import(String),
     /// The storage failed.
     #[error(
-        "the log cannot be used: {0}; is the disk full, or the data folder's log.db damaged? then restore it from a copy or an export"
+        "the log cannot be used: {0}; is the disk full, or a file of the data folder damaged? if it is log.db, restore it from a copy or an export; local.db holds no fact, so move it away"
     )]
     Storage(Arc<rusqlite::Error>),
     /// A file could not be used.

@@ -179,7 +179,7 @@ fn files() -> impl Strategy<Value = String> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(1000))]
+    #![proptest_config(ProptestConfig::with_cases(ProptestConfig::default().cases.max(1000)))]
 
     #[test]
     fn a_second_run_changes_nothing_and_the_rest_stays(text in files(), inner in "(## x\n)?(- [a-z]{1,3}\n){0,3}") {

@@ -8,8 +8,9 @@ use crate::{
 };
 use flywheel_events::Digest;
 use flywheel_projections::{Recorded, View};
-use rusqlite::{Connection, OptionalExtension as _, Transaction, TransactionBehavior, params};
+use rusqlite::{Connection, OpenFlags, OptionalExtension as _, Transaction, TransactionBehavior, params};
 use std::{
+    fs::File,
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -101,23 +102,30 @@ impl Open {
     pub(super) fn current(folder: &Path, view: &'static View) -> Result<Self, Error> {
         std::fs::create_dir_all(folder)
             .map_err(|error| anyhow::anyhow!("cannot make the folder {}: {error}", folder.display()))?;
-        let generation = match pointed(folder, view) {
-            Some((version, generation)) if version == view.version => generation,
-            // Of another version: a new file beside it, from the beginning.
-            Some((_, generation)) => generation + 1,
-            None => 1,
-        };
-        let open = Self::at(&path(folder, view, generation), view)?;
-        point_to(folder, view, generation, false)?;
-        Ok(open)
+        loop {
+            let Some(generation) = live(folder, view) else {
+                make_live(folder, view)?;
+                continue;
+            };
+            let path = path(folder, view, generation);
+            match Self::at(&path, view, Make::Never) {
+                // It was replaced twice since it was read which one is live, and removed.
+                Err(_) if !path.exists() => {}
+                // The same, but it was removed only after it was opened: its journal may have gone with it.
+                Ok(_) if live(folder, view).is_some_and(|live| live > generation + 1) => {}
+                outcome => return outcome,
+            }
+        }
     }
 
-    /// A file of a view, made where there is none.
-    pub(super) fn at(path: &Path, view: &'static View) -> Result<Self, Error> {
+    /// A file of a view.
+    fn at(path: &Path, view: &'static View, make: Make) -> Result<Self, Error> {
         let storage = |source| Error::Storage { view: view.name, source };
         let damaged = |why: String| Error::Damaged { path: path.display().to_string(), why };
         let connect = || -> rusqlite::Result<Connection> {
-            let mut connection = Connection::open(path)?;
+            let mut flags = OpenFlags::default();
+            flags.set(OpenFlags::SQLITE_OPEN_CREATE, make == Make::New);
+            let mut connection = Connection::open_with_flags(path, flags)?;
             connection.busy_timeout(Duration::from_secs(60))?;
             connection.set_prepared_statement_cache_capacity(32);
             crate::sqlite::enter_wal(&connection)?;
@@ -126,7 +134,7 @@ impl Open {
             if !has_checkpoint(&connection)? {
                 let transaction = connection.transaction_with_behavior(TransactionBehavior::Exclusive)?;
                 if !has_checkpoint(&transaction)? {
-                    make(&transaction, view)?;
+                    make_tables(&transaction, view)?;
                 }
                 transaction.commit()?;
             }
@@ -148,10 +156,6 @@ impl Open {
 
     pub(super) fn into_connection(self) -> Connection {
         self.connection
-    }
-
-    pub(super) fn connection(&mut self) -> &mut Connection {
-        &mut self.connection
     }
 
     pub(super) fn checkpoint(&self) -> Result<Checkpoint, Error> {
@@ -218,7 +222,7 @@ fn has_checkpoint(connection: &Connection) -> rusqlite::Result<bool> {
 }
 
 /// Makes the tables of a view.
-pub(super) fn make(connection: &Connection, view: &View) -> rusqlite::Result<()> {
+pub(super) fn make_tables(connection: &Connection, view: &View) -> rusqlite::Result<()> {
     connection.execute_batch(view.schema)?;
     connection.execute_batch(include_str!("checkpoint.sql"))?;
     let zero = Digest::GENESIS;
@@ -259,13 +263,72 @@ pub(super) fn pointed(folder: &Path, view: &View) -> Option<(u32, u32)> {
     Some((version.parse().ok()?, generation.parse().ok()?))
 }
 
-/// Makes a generation the live one; without `swap` only where none is.
-pub(super) fn point_to(folder: &Path, view: &View, generation: u32, swap: bool) -> anyhow::Result<()> {
-    let live = pointed(folder, view);
-    if !swap && live.is_some_and(|(version, _)| version == view.version) {
+/// The generation that is live, of this version and there.
+fn live(folder: &Path, view: &View) -> Option<u32> {
+    let (version, generation) = pointed(folder, view)?;
+    (version == view.version && path(folder, view, generation).exists()).then_some(generation)
+}
+
+/// Makes a new file the live one where none is: there is no pointer, it is of another version, or its file has gone.
+fn make_live(folder: &Path, view: &'static View) -> Result<(), Error> {
+    let swap = Swap::begin(folder)?;
+    // Another process may have been first.
+    if live(folder, view).is_some() {
         return Ok(());
     }
-    let name = path(folder, view, generation);
-    let name = name.file_name().expect("a file has a name").to_string_lossy().into_owned();
-    files::write_atomically(&pointer(folder, view), format!("{name}\n").as_bytes())
+    let generation = swap.free(view);
+    Open::at(&path(folder, view, generation), view, Make::New)?;
+    swap.point_to(view, generation)?;
+    Ok(())
+}
+
+/// Whether a file is made where there is none.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Make {
+    New,
+    Never,
+}
+
+/// The right to name new generations in a folder and to say which one is live: one process's at a time, until dropped.
+pub(super) struct Swap<'a> {
+    folder: &'a Path,
+    _lock: File,
+}
+
+impl<'a> Swap<'a> {
+    pub(super) fn begin(folder: &'a Path) -> anyhow::Result<Self> {
+        let path = folder.join("lock");
+        let lock = File::options().create(true).append(true).open(&path).and_then(|file| file.lock().map(|()| file));
+        let lock = lock.map_err(|error| anyhow::anyhow!("cannot lock {}: {error}", path.display()))?;
+        Ok(Self { folder, _lock: lock })
+    }
+
+    /// The next generation whose file is not there yet.
+    pub(super) fn free(&self, view: &View) -> u32 {
+        let first = pointed(self.folder, view).map_or(1, |(_, generation)| generation.saturating_add(1));
+        (first..u32::MAX).find(|generation| !path(self.folder, view, *generation).exists()).unwrap_or(u32::MAX)
+    }
+
+    /// Makes a generation the live one.
+    pub(super) fn point_to(&self, view: &View, generation: u32) -> anyhow::Result<()> {
+        let name = path(self.folder, view, generation);
+        let name = name.file_name().expect("a file has a name").to_string_lossy().into_owned();
+        files::write_atomically(&pointer(self.folder, view), format!("{name}\n").as_bytes())
+    }
+
+    /// Takes away generations before the last one, with what SQLite keeps beside them; who still reads one goes on
+    /// reading it. What cannot be removed comes again at the next rebuild.
+    pub(super) fn remove_old(&self, view: &View, live: u32) {
+        let Ok(entries) = std::fs::read_dir(self.folder) else { return };
+        let prefix = format!("{}.v", view.name);
+        for path in entries.filter_map(|entry| Some(entry.ok()?.path())) {
+            let generation = path.file_name().and_then(|name| name.to_str()).and_then(|name| {
+                let (_, generation) = name.strip_prefix(&prefix)?.split_once('.')?;
+                generation.trim_end_matches("-wal").trim_end_matches("-shm").strip_suffix(".db")?.parse::<u32>().ok()
+            });
+            if generation.is_some_and(|generation| generation < live.saturating_sub(1)) {
+                let _ = std::fs::remove_file(path);
+            }
+        }
+    }
 }

@@ -62,7 +62,7 @@ pub fn snapshot(view: &'static View, connection: &mut Connection) -> Result<(Che
     let checkpoint = file::checkpoint(&transaction).map_err(storage)?;
     let said: String = transaction.query_row("PRAGMA integrity_check(1)", [], |row| row.get(0)).map_err(storage)?;
     let fresh = Connection::open_in_memory().map_err(storage)?;
-    file::make(&fresh, view).map_err(storage)?;
+    file::make_tables(&fresh, view).map_err(storage)?;
     let (found, expected) = (schema(&transaction).map_err(storage)?, schema(&fresh).map_err(storage)?);
     let mut wrong = schema_differences(&found, &expected);
     wrong.extend((said != "ok").then_some(said));

@@ -1,10 +1,10 @@
 //! Building views from the beginning: one reader decodes, each view folds on a thread of its own.
 
 use super::{
-    file::{self, Batch, Checkpoint, Error, Open, check_follows},
+    file::{self, Batch, Checkpoint, Error, Swap, check_follows},
     folder,
 };
-use crate::log::EmbeddedLog;
+use crate::{files, log::EmbeddedLog};
 use flywheel_events::Digest;
 use flywheel_projections::View;
 use rusqlite::Connection;
@@ -16,6 +16,7 @@ use std::{
     },
     thread,
 };
+use tempfile::NamedTempFile;
 
 /// Batches a view may lie behind the reader: enough to keep both busy, few enough to bound the memory.
 const BATCHES_AHEAD: usize = 2;
@@ -63,32 +64,44 @@ pub fn rebuild(
     let target = into.map_or_else(|| folder(data), Path::to_owned);
     std::fs::create_dir_all(&target)
         .map_err(|error| anyhow::anyhow!("cannot make the folder {}: {error}", target.display()))?;
-    let mut built = thread::scope(|scope| {
+    let folded = thread::scope(|scope| {
         let (mut senders, mut folders) = (vec![], vec![]);
         for view in views {
             let (sender, receiver) = sync_channel(BATCHES_AHEAD);
             senders.push(sender);
-            let path = free_path(&target, view);
-            folders.push(scope.spawn(move || fold_all(view, path, &receiver)));
+            // Under a name of its own, which nobody opens, until it is whole.
+            let file = files::temporary(&target)?;
+            folders.push(scope.spawn(move || fold_all(view, file, &receiver)));
         }
         let read = read_all(log, views, end, &senders, &progress);
         drop(senders);
         // A view that failed says more than the reader that it stopped.
-        let built: Result<Vec<_>, Error> =
+        let folded: Result<Vec<_>, Error> =
             folders.into_iter().map(|folder| folder.join().expect("a fold does not panic")).collect();
-        built.and_then(|built| read.map(|()| built))
+        folded.and_then(|folded| read.map(|()| folded))
     })?;
-    for built in &mut built {
-        check_follows(log, built.view, built.checkpoint)?;
-        let generation = generation(&built.path).expect("named above");
+    let swap = Swap::begin(&target)?;
+    let mut built = vec![];
+    for Folded { view, file, checkpoint, digest } in folded {
+        check_follows(log, view, checkpoint)?;
+        let generation = swap.free(view);
+        let path = file::path(&target, view, generation);
+        files::keep_new(file, &path)?;
+        swap.point_to(view, generation)?;
         if into.is_none() {
-            file::point_to(&target, built.view, generation, true)?;
-            remove_old(&target, built.view, generation);
-        } else {
-            file::point_to(&target, built.view, generation, true)?;
+            swap.remove_old(view, generation);
         }
+        built.push(Built { view, path, checkpoint, digest });
     }
     Ok(built)
+}
+
+/// A view that was folded, in a file without its name yet.
+struct Folded {
+    view: &'static View,
+    file: NamedTempFile,
+    checkpoint: Checkpoint,
+    digest: Digest,
 }
 
 fn read_all(
@@ -114,24 +127,22 @@ fn read_all(
     Ok(())
 }
 
-fn fold_all(view: &'static View, path: PathBuf, batches: &Receiver<Arc<Batch>>) -> Result<Built, Error> {
+fn fold_all(view: &'static View, file: NamedTempFile, batches: &Receiver<Arc<Batch>>) -> Result<Folded, Error> {
     let storage = |source| Error::Storage { view: view.name, source };
     let mut checkpoint = Checkpoint { position: 0, chain: Digest::GENESIS };
-    {
-        let mut connection = build_connection(&path, view).map_err(storage)?;
-        let transaction = connection.transaction().map_err(storage)?;
-        while let Ok(batch) = batches.recv() {
-            file::fold(&transaction, view, &batch.facts)?;
-            checkpoint = batch.end;
-        }
-        file::move_checkpoint(&transaction, checkpoint).map_err(storage)?;
-        transaction.commit().map_err(storage)?;
+    let mut connection = build_connection(file.path(), view).map_err(storage)?;
+    let transaction = connection.transaction().map_err(storage)?;
+    while let Ok(batch) = batches.recv() {
+        file::fold(&transaction, view, &batch.facts)?;
+        checkpoint = batch.end;
     }
+    file::move_checkpoint(&transaction, checkpoint).map_err(storage)?;
+    transaction.commit().map_err(storage)?;
+    let digest = super::digest(&connection).map_err(storage)?;
+    connection.close().map_err(|(_, source)| storage(source))?;
     // Until here nobody has seen the file; from here on it must be whole.
-    crate::files::sync(&path)?;
-    let mut open = Open::at(&path, view)?;
-    let digest = super::digest(open.connection()).map_err(storage)?;
-    Ok(Built { view, path, checkpoint, digest })
+    files::sync(file.path())?;
+    Ok(Folded { view, file, checkpoint, digest })
 }
 
 /// A file that nobody reads until it is done needs no journal.
@@ -141,39 +152,6 @@ fn build_connection(path: &Path, view: &View) -> rusqlite::Result<Connection> {
         .execute_batch("PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF; PRAGMA locking_mode = EXCLUSIVE;")?;
     connection.pragma_update(None, "cache_size", -32 * 1024)?;
     connection.set_prepared_statement_cache_capacity(32);
-    file::make(&connection, view)?;
+    file::make_tables(&connection, view)?;
     Ok(connection)
-}
-
-/// The file of the next free generation, taken by making it.
-fn free_path(folder: &Path, view: &View) -> PathBuf {
-    let mut generation = file::pointed(folder, view).map_or(1, |(_, generation)| generation + 1);
-    loop {
-        let path = file::path(folder, view, generation);
-        if crate::files::take(&path) {
-            return path;
-        }
-        generation += 1;
-    }
-}
-
-fn generation(path: &Path) -> Option<u32> {
-    path.file_name()?.to_str()?.strip_suffix(".db")?.rsplit_once('.')?.1.parse().ok()
-}
-
-/// Takes away generations before the last one; who still reads one goes on reading it.
-fn remove_old(folder: &Path, view: &View, live: u32) {
-    let Ok(entries) = std::fs::read_dir(folder) else { return };
-    let prefix = format!("{}.v", view.name);
-    for path in entries.filter_map(|entry| Some(entry.ok()?.path())) {
-        let ours = path.file_name().and_then(|name| name.to_str()).is_some_and(|name| name.starts_with(&prefix));
-        if ours && generation(&path).is_some_and(|generation| generation + 1 < live) {
-            for end in ["", "-wal", "-shm"] {
-                let mut name = path.clone().into_os_string();
-                name.push(end);
-                // It comes again at the next rebuild.
-                let _ = std::fs::remove_file(name);
-            }
-        }
-    }
 }

@@ -12,7 +12,7 @@ use super::EmbeddedLog;
 use crate::log::{Consumer, Delivery, Error, Log as _, Scope, Subscription};
 use flywheel_events::{Key, SessionId};
 use rusqlite::{Connection, OptionalExtension as _, TransactionBehavior, params};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// How long a delivery is held for a live process before another may take it.
@@ -225,6 +225,13 @@ pub(super) fn forget(connection: &mut Connection, ended: &HashMap<SessionId, u32
         }
     }
     Ok(transaction.commit()?)
+}
+
+/// The runs of which something is in flight.
+pub(super) fn in_flight(connection: &Connection) -> Result<HashSet<(SessionId, u32)>, Error> {
+    let mut statement = connection.prepare_cached("SELECT DISTINCT key FROM in_flight")?;
+    let keys: Vec<Key> = statement.query_map([], |row| super::key(row, 0))?.collect::<rusqlite::Result<_>>()?;
+    Ok(keys.into_iter().filter_map(|key| Some((key.session_id()?, key.run))).collect())
 }
 
 fn cursor(connection: &Connection, consumer: &Consumer) -> Result<u64, Error> {

@@ -19,7 +19,7 @@ use deliveries::EmbeddedSubscription;
 use flywheel_events::{Digest, Key, SessionId};
 use rusqlite::{Connection, OptionalExtension as _, Row};
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     path::{Path, PathBuf},
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
@@ -123,6 +123,14 @@ impl EmbeddedLog {
             let mut statement = connection.prepare_cached("SELECT chain FROM facts WHERE position = ?1")?;
             Ok(statement.query_row([position], |row| digest(row, 0)).optional()?)
         })
+    }
+
+    /// The runs of sessions of which something is in flight, in whatever process.
+    ///
+    /// # Errors
+    /// When the storage fails.
+    pub fn in_flight(&self) -> Result<HashSet<(SessionId, u32)>, Error> {
+        deliveries::in_flight(&self.inner.local.connection())
     }
 }
 

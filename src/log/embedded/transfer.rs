@@ -5,7 +5,7 @@ use crate::{
     log::{Error, Head, Record},
     sqlite,
 };
-use chrono::Utc;
+use chrono::{DateTime, Utc};
 use flywheel_events::{Digest, Key, canonical, envelope::Envelope};
 use rusqlite::{OptionalExtension as _, TransactionBehavior};
 use serde::{Deserialize, Serialize};
@@ -76,10 +76,10 @@ impl EmbeddedLog {
     /// # Errors
     /// [`Error::Import`] that names the line.
     pub fn check_export(mut lines: impl BufRead, name: &str) -> Result<(), Error> {
-        let (mut number, mut previous, mut text) = (0_u64, Digest::GENESIS, String::new());
+        let (mut number, mut previous, mut text) = (0_u64, BEGINNING, String::new());
         while next_line(&mut lines, &mut text, name, number)? {
-            let (line, _) = check(&text, number, previous).map_err(|what| at(name, number, &what))?;
-            previous = line.chain;
+            let (line, fact) = check(&text, number, previous).map_err(|what| at(name, number, &what))?;
+            previous = (line.chain, fact.time);
             number += 1;
         }
         Ok(())
@@ -97,7 +97,7 @@ impl EmbeddedLog {
             sqlite::open(&self.inner.path, &sqlite::Kind::LOG).map_err(|e| Error::File(e.to_string()))?;
         let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         let mut end = End::of(&transaction)?;
-        let (before, mut number, mut previous) = (end.position, 0_u64, Digest::GENESIS);
+        let (before, mut number, mut previous) = (end.position, 0_u64, BEGINNING);
         let mut text = String::new();
         while next_line(&mut lines, &mut text, name, number)? {
             let at = |what: String| at(name, number, &what);
@@ -117,7 +117,7 @@ impl EmbeddedLog {
                 end.insert(&transaction, &line.key, fact.time, fact.content, line.event.get())
                     .map_err(|error| at(format!("{error}")))?;
             }
-            previous = line.chain;
+            previous = (line.chain, fact.time);
             number += 1;
         }
         transaction.commit()?;
@@ -143,12 +143,15 @@ fn next_line(lines: &mut impl BufRead, text: &mut String, name: &str, before: u6
 
 /// What an event says of its own row.
 struct Fact {
-    time: chrono::DateTime<Utc>,
+    time: DateTime<Utc>,
     content: Digest,
 }
 
-/// Checks one line against the line before it: position, key, id, chain, envelope.
-fn check(text: &str, before: u64, previous: Digest) -> Result<(Line<'_>, Fact), String> {
+/// What stands before the first line.
+const BEGINNING: (Digest, DateTime<Utc>) = (Digest::GENESIS, DateTime::<Utc>::MIN_UTC);
+
+/// Checks one line against the chain and the time of the line before it: position, key, id, chain, envelope, time.
+fn check(text: &str, before: u64, previous: (Digest, DateTime<Utc>)) -> Result<(Line<'_>, Fact), String> {
     let line: Line<'_> = serde_json::from_str(text.trim_end_matches(['\n', '\r']))
         .map_err(|error| format!("not a line of an export: {error}"))?;
     if line.position != before + 1 {
@@ -159,15 +162,76 @@ fn check(text: &str, before: u64, previous: Digest) -> Result<(Line<'_>, Fact), 
     if envelope.id() != line.key.event_id().to_string() {
         return Err(format!("the event's id {} does not belong to the key {}", envelope.id(), line.key));
     }
-    if previous.chain(&line.key, &Digest::of(event.as_bytes())) != line.chain {
+    if previous.0.chain(&line.key, &Digest::of(event.as_bytes())) != line.chain {
         return Err(format!(
             "the chain breaks at position {}: the event, its key or a line before it was changed",
             line.position
         ));
     }
     let time = envelope.time().ok_or("the event has no time")?.with_timezone(&Utc);
+    if time < previous.1 {
+        return Err(format!("the event's time {time} is before {}, that of the line before it", previous.1));
+    }
     let data = envelope.data().ok_or("the event has no data")?;
     let data = serde_json::from_str(data.get()).map_err(|error| format!("the event's data does not read: {error}"))?;
     let fact = Fact { time, content: canonical::content_digest(envelope.event_type(), &data) };
     Ok((line, fact))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::log::NewFact;
+    use flywheel_events::{Step, StepSkipped};
+    use proptest::prelude::*;
+    use std::sync::LazyLock;
+
+    static EXPORT: LazyLock<String> = LazyLock::new(|| {
+        let session = "a1b2c3d4-e5f6-7890-abcd-ef1234567890".parse().expect("a session id");
+        let (mut chain, mut lines) = (Digest::GENESIS, String::new());
+        for run in 1..=3 {
+            let step = Step::new("build-scan");
+            let skipped = StepSkipped { session_id: session, step: step.to_string(), reason: "\"ü\"\n".into() };
+            let key = Key::session(step, session, run);
+            let fact = NewFact::new(key.clone(), "/flywheel/build/scan", &skipped);
+            let time = DateTime::from_timestamp(1_764_652_800 + i64::from(run), 0).expect("a time");
+            let event = fact.event(time).expect("it is small");
+            chain = chain.chain(&key, &Digest::of(event.as_bytes()));
+            let event = serde_json::from_str(&event).expect("JSON");
+            let line = Line { position: run.into(), key, chain, event };
+            lines += &format!("{}\n", serde_json::to_string(&line).expect("plain JSON"));
+        }
+        lines
+    });
+
+    fn lines(text: &str) -> Vec<String> {
+        let again =
+            |line| serde_json::to_string(&serde_json::from_str::<Line<'_>>(line).expect("checked")).expect("JSON");
+        text.lines().map(again).collect()
+    }
+
+    proptest! {
+        #[test]
+        fn no_bytes_make_the_import_panic(bytes in proptest::collection::vec(any::<u8>(), 0..400)) {
+            let ok = EmbeddedLog::check_export(&bytes[..], "x").is_ok();
+            prop_assert_eq!(ok, bytes.is_empty());
+        }
+
+        #[test]
+        fn what_is_damaged_is_refused_or_says_the_same(
+            at in 0..EXPORT.len(), length in 0..60_usize, new in proptest::collection::vec(any::<u8>(), 0..4),
+        ) {
+            let end = (at + length).min(EXPORT.len());
+            let damaged = [&EXPORT.as_bytes()[..at], &new, &EXPORT.as_bytes()[end..]].concat();
+            if EmbeddedLog::check_export(&damaged[..], "x").is_ok() {
+                let (whole, kept) = (lines(&EXPORT), lines(std::str::from_utf8(&damaged).expect("it was read")));
+                prop_assert_eq!(&whole[..kept.len()], &kept[..]);
+            }
+        }
+    }
+
+    #[test]
+    fn the_whole_export_is_taken() {
+        EmbeddedLog::check_export(EXPORT.as_bytes(), "x").expect("it is whole");
+    }
 }
