@@ -63,6 +63,8 @@ fn high_water_mark(status: &str) -> Option<u64> {
 }
 
 pub fn bench(_: Scale) -> anyhow::Result<()> {
+    let nothing = (0..RUNS).map(|_| time(flywheel(&["--version"]))).collect::<anyhow::Result<Vec<_>>>()?;
+    figure(format_args!("nothing (--version): median of {RUNS}"), ms(median(nothing)), "ms", Limit::None);
     let repository = Path::new(env!("CARGO_MANIFEST_DIR"));
     let examples = repository.join("tests/examples");
     for name in ["trade", "life_aria"] {

@@ -15,7 +15,8 @@ pub enum Limit {
 
 /// Prints a figure that is given in thousandths of its unit.
 pub fn figure(what: impl std::fmt::Display, thousandths: u128, unit: &str, limit: Limit) {
-    let value = shown(thousandths);
+    // Arguments that are formatted late ignore their width.
+    let (what, value) = (what.to_string(), shown(thousandths));
     let (limit, missed) = match limit {
         Limit::None => (String::new(), false),
         Limit::Most(most) => (format!("at most {} {unit}", shown(most)), thousandths > most),

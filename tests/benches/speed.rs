@@ -62,6 +62,12 @@ pub fn fresh() -> anyhow::Result<tempfile::TempDir> {
     Ok(tempfile::tempdir_in(kept()?)?)
 }
 
+/// What else the machine does, where it tells: figures of a busy one mean little.
+fn load() -> String {
+    let load = std::fs::read_to_string("/proc/loadavg").unwrap_or_default();
+    load.split(' ').next().filter(|load| !load.is_empty()).map(|load| format!(", load {load}")).unwrap_or_default()
+}
+
 fn main() -> anyhow::Result<()> {
     // Cargo says `--bench` to every bench.
     let asked: Vec<String> = std::env::args().skip(1).filter(|argument| argument != "--bench").collect();
@@ -70,7 +76,7 @@ fn main() -> anyhow::Result<()> {
         anyhow::bail!("there is no bench `{wrong}`: {}", names());
     }
     let scale = Scale::of_environment()?;
-    println!("scale {}, {} cores", scale.0, std::thread::available_parallelism()?);
+    println!("scale {}, {} cores{}", scale.0, std::thread::available_parallelism()?, load());
     for (name, about, bench) in BENCHES {
         if asked.is_empty() || asked.iter().any(|asked| asked == name) {
             println!("\n{name}: {about}");
