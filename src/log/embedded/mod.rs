@@ -8,6 +8,7 @@
 
 mod audit;
 mod deliveries;
+mod recent;
 mod transfer;
 mod writer;
 
@@ -17,6 +18,7 @@ pub use audit::{Audit, Fault};
 use chrono::{DateTime, Utc};
 use deliveries::EmbeddedSubscription;
 use flywheel_events::{Digest, Key, SessionId};
+use recent::Recent;
 use rusqlite::{Connection, OptionalExtension as _, Row};
 use std::{
     collections::{HashMap, HashSet},
@@ -44,6 +46,7 @@ struct Inner {
     /// The last position this process has written.
     written: watch::Receiver<u64>,
     readers: Mutex<Vec<Connection>>,
+    recent: Arc<Recent>,
     local: Local,
 }
 
@@ -56,8 +59,9 @@ impl EmbeddedLog {
         let path = data.join("log.db");
         let connection = sqlite::open(&path, &sqlite::Kind::LOG)?;
         let (announce, written) = watch::channel(0);
-        let writer = Writer::start(connection, announce);
-        let inner = Inner { path, writer, written, readers: Mutex::new(vec![]), local: local.clone() };
+        let recent = Arc::new(Recent::default());
+        let writer = Writer::start(connection, announce, recent.clone());
+        let inner = Inner { path, writer, written, readers: Mutex::new(vec![]), recent, local: local.clone() };
         Ok(Self { inner: Arc::new(inner) })
     }
 
@@ -173,6 +177,9 @@ impl Log for EmbeddedLog {
     }
 
     async fn get(&self, key: &Key) -> Result<Option<Record>, Error> {
+        if let Some(recent) = self.inner.recent.get(key.event_id().as_bytes()) {
+            return Ok(Some(Record::clone(&recent)));
+        }
         self.with_reader(|connection| {
             let sql = format!("SELECT {RECORD} FROM facts WHERE id = ?1");
             Ok(connection.prepare_cached(&sql)?.query_row([key.event_id().as_bytes()], record).optional()?)
@@ -180,6 +187,9 @@ impl Log for EmbeddedLog {
     }
 
     async fn position(&self, key: &Key) -> Result<Option<u64>, Error> {
+        if let Some(recent) = self.inner.recent.get(key.event_id().as_bytes()) {
+            return Ok(Some(recent.position));
+        }
         self.with_reader(|connection| {
             let mut statement = connection.prepare_cached("SELECT position FROM facts WHERE id = ?1")?;
             Ok(statement.query_row([key.event_id().as_bytes()], |row| row.get(0)).optional()?)

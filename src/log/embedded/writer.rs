@@ -1,13 +1,16 @@
 //! The one writer of a process: whatever waits goes into one transaction.
 #![expect(clippy::disallowed_methods, reason = "a fact's time is when it was recorded")]
 
-use super::digest;
-use crate::log::{Appended, Error, NewFact};
+use super::{digest, recent::Recent};
+use crate::log::{Appended, Error, NewFact, Record};
 use chrono::{DateTime, SubsecRound as _, Utc};
 use flywheel_events::{Digest, Key};
 use rusqlite::{Connection, OptionalExtension as _, Transaction, TransactionBehavior, params};
 use std::{
-    sync::mpsc::{Receiver, Sender, channel},
+    sync::{
+        Arc,
+        mpsc::{Receiver, Sender, channel},
+    },
     thread,
 };
 use tokio::sync::{oneshot, watch};
@@ -30,11 +33,11 @@ pub(super) struct Writer {
 }
 
 impl Writer {
-    pub(super) fn start(connection: Connection, announce: watch::Sender<u64>) -> Self {
+    pub(super) fn start(connection: Connection, announce: watch::Sender<u64>, recent: Arc<Recent>) -> Self {
         let (requests, receiver) = channel();
         let thread = thread::Builder::new()
             .name("log-writer".into())
-            .spawn(move || write_all(connection, &receiver, &announce))
+            .spawn(move || write_all(connection, &receiver, &announce, &recent))
             .expect("the system can start a thread");
         Self { requests: Some(requests), thread: Some(thread) }
     }
@@ -56,7 +59,7 @@ impl Drop for Writer {
     }
 }
 
-fn write_all(mut connection: Connection, requests: &Receiver<Request>, announce: &watch::Sender<u64>) {
+fn write_all(mut connection: Connection, requests: &Receiver<Request>, announce: &watch::Sender<u64>, recent: &Recent) {
     while let Ok(first) = requests.recv() {
         let mut count = first.facts.len();
         let mut batch = vec![first];
@@ -67,13 +70,14 @@ fn write_all(mut connection: Connection, requests: &Receiver<Request>, announce:
             batch.push(next);
         }
         match commit(&mut connection, &batch) {
-            Ok((answers, last)) => {
-                announce.send_replace(last);
+            Ok((answers, end)) => {
+                recent.keep(end.appended);
+                announce.send_replace(end.position);
                 // A caller that went away has its facts in the log all the same.
                 batch.into_iter().zip(answers).for_each(|(request, answer)| drop(request.reply.send(answer)));
             }
             Err(error) => {
-                let error = std::sync::Arc::new(error);
+                let error = Arc::new(error);
                 batch.into_iter().for_each(|request| drop(request.reply.send(Err(Error::Storage(error.clone())))));
             }
         }
@@ -82,7 +86,7 @@ fn write_all(mut connection: Connection, requests: &Receiver<Request>, announce:
 
 type Answers = Vec<Result<Vec<Appended>, Error>>;
 
-fn commit(connection: &mut Connection, batch: &[Request]) -> rusqlite::Result<(Answers, u64)> {
+fn commit(connection: &mut Connection, batch: &[Request]) -> rusqlite::Result<(Answers, End)> {
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     let mut end = End::of(&transaction)?;
     let mut answers = Vec::with_capacity(batch.len());
@@ -90,7 +94,7 @@ fn commit(connection: &mut Connection, batch: &[Request]) -> rusqlite::Result<(A
         answers.push(append_each(&transaction, &mut end, &request.facts)?);
     }
     transaction.commit()?;
-    Ok((answers, end.position))
+    Ok((answers, end))
 }
 
 /// The inner error is the request's own and spares the others; the outer one ends the transaction.
@@ -114,6 +118,8 @@ pub(super) struct End {
     pub(super) position: u64,
     pub(super) chain: Digest,
     time: DateTime<Utc>,
+    /// What was appended behind it.
+    appended: Vec<Record>,
 }
 
 impl End {
@@ -122,10 +128,10 @@ impl End {
             .prepare_cached("SELECT position, chain, time FROM facts ORDER BY position DESC LIMIT 1")?
             .query_row([], |row| {
                 let time = DateTime::from_timestamp_micros(row.get(2)?).unwrap_or_default();
-                Ok(Self { position: row.get(0)?, chain: digest(row, 1)?, time })
+                Ok(Self { position: row.get(0)?, chain: digest(row, 1)?, time, appended: vec![] })
             })
             .optional()?;
-        Ok(last.unwrap_or(Self { position: 0, chain: Digest::GENESIS, time: DateTime::UNIX_EPOCH }))
+        Ok(last.unwrap_or(Self { position: 0, chain: Digest::GENESIS, time: DateTime::UNIX_EPOCH, appended: vec![] }))
     }
 
     fn append(&mut self, connection: &Connection, fact: &NewFact) -> rusqlite::Result<Result<Appended, Error>> {
@@ -145,6 +151,8 @@ impl End {
             Err(error) => return Ok(Err(error)),
         };
         self.insert(connection, &fact.key, time, fact.digest, &event)?;
+        let (position, chain) = (self.position, self.chain);
+        self.appended.push(Record { position, key: fact.key.clone(), digest: fact.digest, chain, event });
         Ok(Ok(Appended::Appended(self.position)))
     }
 
@@ -169,7 +177,7 @@ impl End {
             chain.as_bytes(),
             event,
         ])?;
-        *self = Self { position: self.position + 1, chain, time };
+        (self.position, self.chain, self.time) = (self.position + 1, chain, time);
         Ok(())
     }
 }
