@@ -301,7 +301,7 @@ fn paths_lose_the_machine() {
     check("PATH=/opt/a/bin:/opt/b/tool", "PATH=bin:tool");
     check(r#"{\"p\":\"\/home\/alice\/x\"}"#, r#"{\"p\":\"~/x\"}"#);
     check("/mnt/c/Users/alice/x", "~/x");
-    check("rm -rf /work/out/* </opt/a/b>", "rm -rf out/* <b>");
+    check("rm -rf /srv/out/* </opt/a/b>", "rm -rf out/* <b>");
     check("/tmp/out/", "out/");
 }
 
@@ -406,11 +406,11 @@ fn documents_are_cleaned_by_their_fields() {
         "timestamp": "2025-12-02T05:20:00+05:30",
         "metadata": {"api_key": "plainword", "token": "rotated", "password": "", "tokens": 12, "secret": "${X}", "win_rate": 66.67},
         "source_data": {
-            "repo_path": "/home/alice/work/proj",
-            "git_commits": [{"hash": "def456ghi789", "files": ["/home/alice/work/proj/src/a.rs", "/elsewhere/b.rs"], "author": "Alice <alice@example.com>"}],
+            "repo_path": "/home/alice/code/proj",
+            "git_commits": [{"hash": "def456ghi789", "files": ["/home/alice/code/proj/src/a.rs", "/elsewhere/b.rs"], "author": "Alice <alice@example.com>"}],
             "path": "/home/alice",
             "cwd": "/whatever/it/is",
-            "log": "ran in /home/alice/work/proj/src on /home/alice/x",
+            "log": "ran in /home/alice/code/proj/src on /home/alice/x",
             "route": "/api/v1/users",
             "deliverables": ["/tmp/x/y.md"],
             "authorization": "Bearer abcdef123456",
