@@ -26,7 +26,7 @@ use step::{Bound, Verdict};
 pub use step::{RERUN_REQUESTED, SESSION_COMPLETED, downstream, ended, looks_behind, step_of};
 
 /// Most deliveries of one stage in hand at once.
-const IN_HAND_MAX: usize = 64;
+const IN_HAND_MAX: usize = 512;
 
 /// How often a step is tried before it is given up.
 pub const ATTEMPTS_MAX: u32 = 5;
