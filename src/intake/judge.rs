@@ -5,6 +5,7 @@ use super::{
     report::{PROBLEMS_MAX, Problem},
     words,
 };
+use crate::trading::settings::{self, Settings};
 use flywheel_events::{AgentId, SessionCompleted, SessionType, stamp, work_session};
 use jsonschema::{ValidationError, Validator, error::ValidationErrorKind as Kind};
 use serde_json::Value;
@@ -15,7 +16,9 @@ static VALIDATOR: LazyLock<Validator> =
     LazyLock::new(|| jsonschema::draft202012::new(&SCHEMA).expect("the session's schema is a schema"));
 
 /// The objects whose keys are looked at for slips of the pen.
-const KNOWN_OBJECTS: [&str; 3] = ["", "/metadata", "/source_data"];
+const KNOWN_OBJECTS: [&str; 4] = ["", "/metadata", "/source_data", TRADING];
+/// Its keys are known to the trading settings, not to the schema.
+const TRADING: &str = "/source_data/trading";
 /// How many keys of an object are looked at for what it lacks.
 const KEYS_MAX: usize = 64;
 /// The outputs that stand in the file beside the session.
@@ -48,12 +51,44 @@ pub fn session(
     problems.extend(outputs(document));
     if errors.is_empty() {
         match serde_path_to_error::deserialize::<_, SessionCompleted>(&document.value) {
-            Ok(session) => return Some(session),
+            Ok(session) => {
+                errors.extend(trading_settings(document, &session));
+                if errors.is_empty() {
+                    return Some(session);
+                }
+            }
             Err(error) => errors.push(undecodable(document, &error)),
         }
     }
     problems.append(&mut errors);
     None
+}
+
+/// The settings that decide a trading session's figures: every one that cannot be read, at its place.
+fn trading_settings(document: &Document, session: &SessionCompleted) -> Vec<Problem> {
+    let mut problems = Vec::new();
+    let mut session = session.clone();
+    while session.session_type == SessionType::Trade
+        && let Err(error) = Settings::of(&session)
+    {
+        let pointer = format!("{TRADING}/{}", error.path().replace('.', "/"));
+        let span = document.span(&pointer).unwrap_or_else(|| document.root.span.clone());
+        problems.push(Problem::error(&document.source, "bad_setting", span, error.to_string()).at(pointer));
+        // Without it, the next one shows.
+        let mut names = error.path().split('.');
+        let (first, second) = (names.next().unwrap_or_default(), names.next());
+        let Some(settings) = session.source_data.trading.as_mut() else { break };
+        let removed = match second {
+            Some(second) => {
+                settings.get_mut(first).and_then(Value::as_object_mut).and_then(|inner| inner.remove(second))
+            }
+            None => settings.remove(first),
+        };
+        if removed.is_none() {
+            break;
+        }
+    }
+    problems
 }
 
 /// Judges the members that stand before a syntax error. What is missing may follow it, so nothing is.
@@ -84,9 +119,14 @@ fn slips(document: &Document) -> Vec<Slip<'_>> {
     let mut slips = Vec::new();
     for object in KNOWN_OBJECTS {
         let Some(node) = document.node(object) else { continue };
-        let Some(properties) = schema_at(object).and_then(|schema| schema["properties"].as_object()) else { continue };
-        let outputs = if object.is_empty() { OUTPUTS.as_slice() } else { &[] };
-        let known: Vec<&'static str> = properties.keys().map(String::as_str).chain(outputs.iter().copied()).collect();
+        let properties = schema_at(object).and_then(|schema| schema["properties"].as_object());
+        let others: &[&'static str] = match object {
+            "" => &OUTPUTS,
+            TRADING => &settings::NAMES,
+            _ => &[],
+        };
+        let properties = properties.into_iter().flat_map(|properties| properties.keys().map(String::as_str));
+        let known: Vec<&'static str> = properties.chain(others.iter().copied()).collect();
         let present: HashSet<&str> = node.members().iter().map(|member| member.key.as_str()).collect();
         // Each known key is meant once at most.
         let mut absent: Vec<&str> = known.iter().copied().filter(|known| !present.contains(known)).collect();

@@ -409,3 +409,26 @@ proptest! {
         prop_assert_eq!(updated(&new), new);
     }
 }
+
+#[test]
+fn every_trading_setting_that_cannot_be_read_is_an_error_at_its_place() {
+    let file = br#"{
+  "session_id": "b2c3d4e5-f6a7-8901-bcde-f23456789012", "session_type": "trade",
+  "timestamp": "2025-12-02T05:20:00Z", "agent_id": "Agent-5",
+  "source_data": { "trading": {
+    "matching": "hifo",
+    "session": { "tz": "Mars/X", "rollover": "25:00" },
+    "maching": "lifo" } } }"#;
+    let report = read("x.json", file, None).expect_err("three settings are wrong");
+    let places: Vec<_> = report.errors.iter().map(|one| (one.code, one.pointer.as_str(), one.line)).collect();
+    assert_eq!(
+        places,
+        [
+            ("bad_setting", "/source_data/trading/matching", 5),
+            ("bad_setting", "/source_data/trading/session/tz", 6),
+            ("bad_setting", "/source_data/trading/session/rollover", 6),
+        ]
+    );
+    let warning = &report.warnings[0];
+    assert_eq!((warning.code, warning.pointer.as_str()), ("unknown_key", "/source_data/trading/maching"));
+}

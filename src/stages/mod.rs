@@ -12,6 +12,9 @@ use flywheel_events::{ArtifactType, SessionType};
 use graph::{artifact, stage};
 use std::sync::LazyLock;
 
+/// How a hint ends where the recorded session itself is at fault, so that no run of it can end otherwise.
+pub const IN_A_NEW_SESSION: &str = "in a session file with an id of its own";
+
 /// A pipeline: the stages that a type of session goes through, in an order in which they can run.
 #[derive(Debug)]
 pub struct Pipeline {

@@ -83,7 +83,9 @@ fn joined(found: &[Found], role: Role) -> Option<Statement> {
 fn overview(found: &[Found], log: &Changelog<'_>) -> Option<Statement> {
     let first_paragraph = |text: &str| text.split("\n\n").next().unwrap_or_default().trim().to_owned();
     for role in [Role::Overview, Role::Narrative, Role::Conversation] {
-        if let Some(one) = found.iter().find(|one| one.role == role) {
+        // A note that was taken on the way is about a moment, not about the session.
+        let on_the_way = |one: &Found| one.role == Role::Conversation && one.name == "note";
+        if let Some(one) = found.iter().find(|one| one.role == role && !on_the_way(one)) {
             return Some(Statement { text: first_paragraph(&one.text), ..statement(one) });
         }
     }

@@ -32,7 +32,10 @@ pub fn check(
     // Claims about all trades are about one currency: the only one, or the base.
     let summary = summaries.single.as_ref().or(summaries.base.as_ref());
     let of = |pick: fn(&flywheel_events::Summary) -> Option<Decimal>| summary.and_then(pick);
-    let percent = of(|summary| summary.win_rate.and_then(|rate| rate.checked_mul(Decimal::ONE_HUNDRED)));
+    // A share of trips needs no rate.
+    let wins = matched.round_trips.iter().filter(|trip| *trip.net > Decimal::ZERO).count() as u64;
+    let rate = Decimal::from(wins).checked_div(Decimal::from(closed));
+    let percent = rate.and_then(|rate| rate.checked_mul(Decimal::ONE_HUNDRED));
     let checks = [
         ("total_pnl", &metadata.total_pnl, of(|summary| Some(*summary.net_total)), false),
         ("win_rate", &metadata.win_rate, percent, false),

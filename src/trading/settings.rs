@@ -87,6 +87,29 @@ pub struct Error {
     expected: &'static str,
 }
 
+impl Error {
+    /// The setting, below `source_data.trading`: `session.tz`.
+    pub fn path(&self) -> &'static str {
+        self.path
+    }
+}
+
+/// The names of the settings.
+pub const NAMES: [&str; 12] = [
+    "matching",
+    "session",
+    "import_tz",
+    "exec_id_style",
+    "fee_rates",
+    "dust_quote",
+    "base_currency",
+    "fx_to_base",
+    "starting_equity",
+    "trading_days",
+    "bars",
+    "privacy",
+];
+
 /// A decimal out of a JSON number or its text.
 pub fn number(value: &Value) -> Option<Decimal> {
     match value {

@@ -4,8 +4,9 @@ use crate::{
     cli::{Console, Exit},
     intake::report::{Problem, Report, plain},
     output::{self, Written},
+    stages::IN_A_NEW_SESSION,
 };
-use flywheel_events::{ArtifactGenerated, ArtifactType, Digest, Outcome, SessionId, SessionType};
+use flywheel_events::{ArtifactGenerated, ArtifactType, Digest, Outcome, SessionId, SessionType, StepFailed};
 use flywheel_projections::SessionView;
 use serde::Serialize;
 use serde_json::json;
@@ -61,6 +62,9 @@ struct Failure {
     error: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     hint: Option<String>,
+    /// Whether another run may come out otherwise.
+    #[serde(skip)]
+    again: bool,
 }
 
 /// How one file came out.
@@ -136,6 +140,7 @@ impl SessionReport {
                 "a session with this id and other content is in the log, at position {position}; nothing was changed"
             ),
             hint: Some(format!("see it with `flywheel log show {position}`; a new session needs an id of its own")),
+            again: false,
         });
     }
 
@@ -155,6 +160,7 @@ impl SessionReport {
             step: failed.step.clone(),
             error: failed.message.clone(),
             hint: failed.hint.clone(),
+            again: may_end_otherwise(failed),
         }));
         self.skipped.extend(view.skipped().map(|skip| Skip { step: skip.step.clone(), reason: skip.reason.clone() }));
     }
@@ -195,6 +201,7 @@ impl SessionReport {
             step: format!("write-{}", artifact.artifact_type.as_str()),
             error: format!("{error:#}"),
             hint: Some("it is in the log: make room, or give another --out, then run the same file again".into()),
+            again: false,
         });
     }
 
@@ -203,6 +210,7 @@ impl SessionReport {
             step: "update-session_file".into(),
             error: format!("{error:#}"),
             hint: Some("run the same file again, or with --no-update".into()),
+            again: false,
         });
     }
 
@@ -218,12 +226,19 @@ impl SessionReport {
     }
 }
 
+/// Whether a step that failed may end otherwise in another run: not where the recorded session itself is at fault.
+fn may_end_otherwise(failed: &StepFailed) -> bool {
+    !failed.hint.as_ref().is_some_and(|hint| hint.ends_with(IN_A_NEW_SESSION))
+}
+
 /// What is wrong with a file, where, and what to do.
 fn refusal(problem: &Problem) -> Failure {
     let place = match problem.pointer.trim_start_matches('/') {
         // Of a file that could not be read there is no place.
         "" if problem.length == 0 => String::new(),
         "" => format!("line {}, column {}: ", problem.line, problem.column),
+        // Most messages name their place themselves.
+        _ if problem.message.contains("metadata.") || problem.message.contains("source_data.") => String::new(),
         pointer => format!("{}: ", plain(&pointer.replace('/', "."))),
     };
     let meant = problem.did_you_mean.as_ref().map(|meant| format!("did you mean `{meant}`?"));
@@ -232,6 +247,7 @@ fn refusal(problem: &Problem) -> Failure {
         step: "intake".into(),
         error: format!("{place}{}", problem.message),
         hint: problem.hint.clone().or(meant).or(expected),
+        again: false,
     }
 }
 
@@ -275,9 +291,7 @@ fn print_one(report: &SessionReport, console: Console) {
                 console.note(format_args!("  hint: {}", plain(hint)));
             }
         }
-        let step_failed =
-            |failure: &Failure| !failure.step.starts_with("write-") && !failure.step.starts_with("update-");
-        if matches!(report.status, Status::Partial | Status::Failed) && report.failures.iter().any(step_failed) {
+        if matches!(report.status, Status::Partial | Status::Failed) && report.failures.iter().any(|one| one.again) {
             console.note(format_args!("  then: flywheel retry {id}"));
         }
     }

@@ -7,7 +7,11 @@ use super::{
     super::{Console, Context, Exit, Mistake, check_utf8},
     repository::{self, Figures},
 };
-use crate::{files, intake};
+use crate::{
+    cli::workshop::own_context,
+    files, intake,
+    safety::{Cleaner, Scope},
+};
 use anyhow::Context as _;
 use chrono::Timelike as _;
 use flywheel_events::{
@@ -189,7 +193,14 @@ fn session(draft: Draft, target: Option<&Path>) -> anyhow::Result<SessionComplet
     if let Some(path) = &draft.contents.trades {
         (source.trades, source.fills) = trades(path)?;
     }
-    let goal = draft.contents.goal.map(|goal| ("goal".to_owned(), Value::from(goal)));
+    // The file is the agent's own, and may lie anywhere: what `run` would not store does not stand in it either.
+    let cleaner = Cleaner::new(own_context());
+    let clean = |text: &mut String| *text = cleaner.clean_text(text, &Scope::default()).0.into_owned();
+    source.conversations.iter_mut().for_each(|conversation| clean(&mut conversation.content));
+    source.git_commits.iter_mut().filter_map(|commit| commit.message.as_mut()).for_each(clean);
+    let mut goal = draft.contents.goal;
+    goal.iter_mut().for_each(clean);
+    let goal = goal.map(|goal| ("goal".to_owned(), Value::from(goal)));
     Ok(SessionCompleted {
         session_id: draft.id,
         session_type: draft.kind,

@@ -2,7 +2,7 @@
 
 use super::{DISCLOSURE, journal_figures, normalize::settings};
 use crate::{
-    stages::Stop,
+    stages::{IN_A_NEW_SESSION, Stop},
     templates::Templates,
     trading::{
         self,
@@ -38,7 +38,7 @@ pub fn journal(
     if summary.daily.is_empty()
         && let Some(faults) = faults(summary)
     {
-        let hint = "correct these records and submit the session again";
+        let hint = format!("this session is recorded as it was: correct the records {IN_A_NEW_SESSION}");
         return Err(Stop::refused(format!("no trade record can be used: {faults}"), hint));
     }
     let simulated = trading::is_simulated(session);

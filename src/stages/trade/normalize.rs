@@ -1,7 +1,7 @@
 //! T1: the records as fills, in the order they happened.
 
 use crate::{
-    stages::Stop,
+    stages::{IN_A_NEW_SESSION, Stop},
     trading::{import::import, settings::Settings},
 };
 use flywheel_events::{SessionCompleted, TradesNormalized};
@@ -25,5 +25,5 @@ pub fn normalize(session: &SessionCompleted) -> Result<TradesNormalized, Stop> {
 /// The session's settings, or a refusal that names the one that cannot be read.
 pub(super) fn settings(session: &SessionCompleted) -> Result<Settings, Stop> {
     Settings::of(session)
-        .map_err(|error| Stop::refused(error.to_string(), "correct that setting and submit the session again"))
+        .map_err(|error| Stop::refused(error.to_string(), format!("correct that setting {IN_A_NEW_SESSION}")))
 }
