@@ -418,7 +418,7 @@ fn every_trading_setting_that_cannot_be_read_is_an_error_at_its_place() {
   "source_data": { "trading": {
     "matching": "hifo",
     "session": { "tz": "Mars/X", "rollover": "25:00" },
-    "maching": "lifo" } } }"#;
+    "strating_equity": "100" } } }"#;
     let report = read("x.json", file, None).expect_err("three settings are wrong");
     let places: Vec<_> = report.errors.iter().map(|one| (one.code, one.pointer.as_str(), one.line)).collect();
     assert_eq!(
@@ -430,5 +430,5 @@ fn every_trading_setting_that_cannot_be_read_is_an_error_at_its_place() {
         ]
     );
     let warning = &report.warnings[0];
-    assert_eq!((warning.code, warning.pointer.as_str()), ("unknown_key", "/source_data/trading/maching"));
+    assert_eq!((warning.code, warning.pointer.as_str()), ("unknown_key", "/source_data/trading/strating_equity"));
 }
