@@ -37,8 +37,13 @@ pub(super) const RULES: &[Rule] = &[
     ),
     Rule::new("npm-token", "an npm access token", &["npm_"], r"npm_[A-Za-z0-9]{36,}"),
     Rule::new("pypi-token", "a PyPI upload token", &["pypi-"], r"pypi-[A-Za-z0-9_-]{50,}"),
-    Rule::new("crates-io-token", "a token of the Rust package registry", &["cio"], r"(?-u:\b)cio[A-Za-z0-9]{32}(?-u:\b)")
-        .accept(|hit| hit.value().bytes().any(|byte| byte.is_ascii_digit())),
+    Rule::new(
+        "crates-io-token",
+        "a token of the Rust package registry",
+        &["cio"],
+        r"(?-u:\b)cio[A-Za-z0-9]{32}(?-u:\b)",
+    )
+    .accept(|hit| hit.value().bytes().any(|byte| byte.is_ascii_digit())),
     Rule::new("rubygems-token", "a RubyGems API key", &["rubygems_"], r"rubygems_[0-9a-f]{48,}"),
     Rule::new("docker-token", "a Docker Hub token", &["dckr_"], r"dckr_(?:pat|oat)_[A-Za-z0-9_-]{27,}"),
 ];
