@@ -48,14 +48,18 @@ fn a_file_that_may_not_grow_is_an_error_and_nothing_is_lost() {
     assert_eq!(leftovers(&place), Vec::<PathBuf>::new());
 }
 
-/// A small file system of its own, where the system lets us have one; gone with the value.
+/// A small file system of its own; gone with the value. Where none may be mounted the test fails: a disk that is never
+/// full proves nothing.
 struct Small(PathBuf);
 
 impl Small {
-    fn mount(path: &Path, options: &str) -> Option<Self> {
+    fn mount(path: &Path, options: &str) -> Self {
         fs::create_dir_all(path).expect("makes the folder");
         let mounted = Command::new("mount").args(["-t", "tmpfs", "-o", options, "tmpfs"]).arg(path).output();
-        mounted.is_ok_and(|output| output.status.success()).then(|| Self(path.to_owned()))
+        let mounted = mounted.expect("mount runs");
+        let said = String::from_utf8_lossy(&mounted.stderr);
+        assert!(mounted.status.success(), "a file system must be mounted, which root may do: {said}");
+        Self(path.to_owned())
     }
 
     fn again(&self, options: &str) -> bool {
@@ -73,10 +77,7 @@ impl Drop for Small {
 #[test]
 fn a_full_disk_is_an_error_and_nothing_is_lost() {
     let place = Place::new();
-    let Some(disk) = Small::mount(&place.data(), "size=1m") else {
-        // The limit on files above stands for it.
-        return eprintln!("no file system may be mounted here");
-    };
+    let disk = Small::mount(&place.data(), "size=1m");
     place.done(&["run", &session(&place, 0)]);
     let (mut export, mut full) = (place.export(), 0);
     for n in 1..=60 {
@@ -113,9 +114,7 @@ fn a_data_folder_that_may_not_be_written_is_named() {
     place.run(&["run", &name, "--data", "file/data"]).failed(&["file/data"]);
     place.done(&["run", &name]);
     let export = place.export();
-    let Some(disk) = Small::mount(&place.path("disk"), "size=8m") else {
-        return eprintln!("no file system may be mounted here");
-    };
+    let disk = Small::mount(&place.path("disk"), "size=8m");
     let on_disk = &["--data", "disk/data"][..];
     place.done(&[&["run", &name][..], on_disk].concat());
     let kept = place.done(&[on_disk, &["log", "export"]].concat()).out;
