@@ -186,7 +186,7 @@ fn append(log: &EmbeddedLog, facts: Vec<NewFact>) {
 fn recorded(log: &EmbeddedLog) -> Vec<Recorded> {
     let records = log.read_now(0, 100_000).expect("reads");
     let decode = |record: flywheel::log::Record| Recorded::decode(record.position, record.key, &record.event);
-    records.into_iter().map(decode).collect::<Result<_, _>>().expect("decodes")
+    records.into_iter().map(|row| row.record).map(decode).collect::<Result<_, _>>().expect("decodes")
 }
 
 fn logged(sessions: &[Session], picks: &[Index]) -> Vec<Recorded> {

@@ -106,7 +106,7 @@ async fn run_all(args: Args, context: &Context) -> anyhow::Result<Exit> {
     // A call that has nothing but refused files leaves no trace.
     if jobs.iter().any(|job| job.read.is_ok()) {
         let (log, local) = super::log::open_with_local(context)?;
-        let after = log.head().await?.position;
+        let after = log.head().await?;
         accept_all(&mut jobs, &log, &local).await?;
         let tools = workshop::tools(templates, cleaner, &local, &roots, context)?;
         drive_all(&jobs, &log, Arc::new(tools), after, context).await?;

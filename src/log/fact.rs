@@ -117,8 +117,6 @@ pub struct Record {
     pub key: Key,
     /// The digest of its content.
     pub digest: Digest,
-    /// The chain's value behind it.
-    pub chain: Digest,
     /// The event, byte for byte.
     pub event: String,
 }

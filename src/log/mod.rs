@@ -9,7 +9,7 @@
 pub mod embedded;
 mod fact;
 
-pub use embedded::{Audit, EmbeddedLog, Fault, Line};
+pub use embedded::{Audit, Chained, EmbeddedLog, Fault, Line};
 pub use fact::{NewFact, Record};
 
 use flywheel_events::{Digest, Key, SessionId, Step};
@@ -177,11 +177,11 @@ pub trait Log: Clone + Send + Sync + 'static {
     /// When the storage fails.
     fn read(&self, after: u64, limit: usize) -> impl Future<Output = Result<Vec<Record>, Error>> + Send;
 
-    /// The end of the log.
+    /// The last position; 0 when the log is empty.
     ///
     /// # Errors
     /// When the storage fails.
-    fn head(&self) -> impl Future<Output = Result<Head, Error>> + Send;
+    fn head(&self) -> impl Future<Output = Result<u64, Error>> + Send;
 
     /// Waits until the log has grown behind a position.
     ///

@@ -186,14 +186,15 @@ pub(super) struct Batch {
 /// The next facts behind a position.
 pub(super) fn read(log: &EmbeddedLog, view: &'static View, after: u64, until: u64) -> Result<Batch, Error> {
     let limit = usize::try_from(until - after).unwrap_or(BATCH_FACTS).min(BATCH_FACTS);
-    let records = log.read_now(after, limit)?;
-    let missing = after + 1 + records.len() as u64;
-    let ordered = records.iter().zip(after + 1..).all(|(record, position)| record.position == position);
-    let Some(last) = records.last().filter(|_| ordered && records.len() == limit) else {
+    let rows = log.read_now(after, limit)?;
+    let missing = after + 1 + rows.len() as u64;
+    let ordered = rows.iter().zip(after + 1..).all(|(row, position)| row.record.position == position);
+    let Some(last) = rows.last().filter(|_| ordered && rows.len() == limit) else {
         return Err(Error::Gap { view: view.name, missing });
     };
-    let end = Checkpoint { position: last.position, chain: last.chain };
-    let facts = records.into_iter().map(|record| Recorded::decode(record.position, record.key, &record.event));
+    let end = Checkpoint { position: last.record.position, chain: last.chain };
+    let records = rows.into_iter().map(|row| row.record);
+    let facts = records.map(|record| Recorded::decode(record.position, record.key, &record.event));
     let facts = facts.collect::<Result<_, _>>().map_err(|source| Error::Fold { view: view.name, source })?;
     Ok(Batch { facts, end })
 }

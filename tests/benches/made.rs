@@ -105,7 +105,7 @@ impl Facts {
         let count = facts.len();
         let artifacts = facts.iter().filter(|fact| fact.event_type == ArtifactGenerated::TYPE).count();
         workshop.append(facts)?;
-        let bytes: usize = workshop.log.read_now(0, count)?.iter().map(|record| record.event.len()).sum();
+        let bytes: usize = workshop.log.read_now(0, count)?.iter().map(|row| row.record.event.len()).sum();
         let missing = (count * 1024).saturating_sub(bytes) / artifacts;
         self.filler = "Words that fill it up. ".chars().cycle().take(missing).collect();
         Ok(())
@@ -179,7 +179,7 @@ fn forms(session_type: SessionType, size: Size) -> anyhow::Result<Vec<Form>> {
     let workshop = Workshop::open(folder.path())?;
     let file = example(session_type)?.to_string().into_bytes();
     workshop.run(&[file])?;
-    let records = workshop.log.read_now(0, 1_000)?;
+    let records: Vec<_> = workshop.log.read_now(0, 1_000)?.into_iter().map(|row| row.record).collect();
     let own = || records.iter().filter(|record| record.key.kind == Kind::Session);
     let step_of = |cause: &str| own().find(|record| record.id() == cause).map(|record| record.key.step.clone());
     own().map(|record| form(record, size, step_of)).collect()

@@ -48,7 +48,10 @@ fn bare_limit(workshop: &Workshop, folder: &Path) -> anyhow::Result<(usize, Dura
     let records = workshop.log.read_now(0, usize::MAX >> 1)?;
     // What a row holds beside its key and its event: an id, a time, three digests.
     const REST_BYTES: usize = 16 + 8 + 3 * 32;
-    let sizes = records.iter().map(|record| record.event.len() + record.key.to_string().len() + REST_BYTES);
+    let sizes = records
+        .iter()
+        .map(|row| &row.record)
+        .map(|record| record.event.len() + record.key.to_string().len() + REST_BYTES);
     let rows: Vec<Vec<u8>> = sizes.map(|size| vec![b'x'; size]).collect();
     let run = |n: usize| {
         let mut connection = Connection::open(folder.join(format!("bare{n}.db")))?;

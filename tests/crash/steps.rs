@@ -5,7 +5,7 @@ use flywheel::{
     accept, drive,
     intake::session as intake,
     local::Local,
-    log::{Appended, Consumer, Delivery, EmbeddedLog, Error, Head, Log, NewFact, Record, Subscription},
+    log::{Appended, Consumer, Delivery, EmbeddedLog, Error, Log, NewFact, Record, Subscription},
     runner::Tools,
     safety::{self, Cleaner},
     templates::Templates,
@@ -93,7 +93,7 @@ impl Log for Mortal {
         self.log.read(after, limit).await
     }
 
-    async fn head(&self) -> Result<Head, Error> {
+    async fn head(&self) -> Result<u64, Error> {
         self.log.head().await
     }
 

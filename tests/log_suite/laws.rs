@@ -14,7 +14,7 @@ use tokio::time::timeout;
 macro_rules! laws {
     ($backend:ty) => {
         $crate::laws::laws!($backend: a_free_key_is_appended_a_taken_one_is_a_duplicate_or_a_conflict
-            positions_have_no_gaps_and_the_chain_links_them
+            positions_have_no_gaps
             of_many_writers_of_one_key_one_wins
             time_never_runs_back
             a_fact_over_the_limit_is_refused_and_spares_the_others
@@ -100,7 +100,7 @@ pub async fn a_free_key_is_appended_a_taken_one_is_a_duplicate_or_a_conflict<B: 
     assert_eq!(log.get(&Key::session(STEP, session(9), 1)).await.expect("reads"), None);
 }
 
-pub async fn positions_have_no_gaps_and_the_chain_links_them<B: Backend>(backend: &B) {
+pub async fn positions_have_no_gaps<B: Backend>(backend: &B) {
     let log = backend.open().await;
     for n in 0..50 {
         // Duplicates and conflicts between them take no position.
@@ -108,13 +108,7 @@ pub async fn positions_have_no_gaps_and_the_chain_links_them<B: Backend>(backend
     }
     let records = log.read(0, 100).await.expect("reads");
     assert_eq!(records.iter().map(|record| record.position).collect::<Vec<_>>(), (1..=50).collect::<Vec<_>>());
-    let mut chain = flywheel_events::Digest::GENESIS;
-    for record in &records {
-        chain = chain.chain(&record.key, &flywheel_events::Digest::of(record.event.as_bytes()));
-        assert_eq!(record.chain, chain, "position {}", record.position);
-    }
-    let head = log.head().await.expect("reads");
-    assert_eq!((head.position, head.chain), (50, chain));
+    assert_eq!(log.head().await.expect("reads"), 50);
     assert_eq!(log.read(48, 100).await.expect("reads").len(), 2);
 }
 

@@ -1,7 +1,7 @@
 //! `flywheel log show`.
 
-use super::{Context, Exit, Mistake, open, readable, wait};
-use crate::log::{EmbeddedLog, Error, Line, Log as _, Record};
+use super::{Context, Exit, Mistake, open, readable};
+use crate::log::{Chained, EmbeddedLog, Error, Line};
 use flywheel_events::{Key, SessionId};
 use serde_json::Value;
 
@@ -22,7 +22,7 @@ const READ_MAX: usize = 1024;
 /// Runs the command.
 pub fn run(args: &Args, context: &Context) -> anyhow::Result<Exit> {
     let log = open(context)?;
-    let records = wait(find(&log, &args.what))??;
+    let records = find(&log, &args.what)?;
     if records.is_empty() {
         return Err(Mistake::new(
             format!("the log has no fact for `{}`", args.what),
@@ -30,9 +30,10 @@ pub fn run(args: &Args, context: &Context) -> anyhow::Result<Exit> {
         )
         .into());
     }
-    for record in &records {
+    for row in &records {
+        let record = &row.record;
         if context.console.json {
-            context.console.line(Line::text(record));
+            context.console.line(Line::text(row));
         } else {
             let event: Value = serde_json::from_str(&record.event)?;
             context.console.line(readable(record));
@@ -42,27 +43,23 @@ pub fn run(args: &Args, context: &Context) -> anyhow::Result<Exit> {
     Ok(Exit::Done)
 }
 
-async fn find(log: &EmbeddedLog, what: &str) -> Result<Vec<Record>, Error> {
+fn find(log: &EmbeddedLog, what: &str) -> Result<Vec<Chained>, Error> {
     if let Ok(position) = what.parse::<u64>() {
-        return log
-            .read(position.saturating_sub(1), 1)
-            .await
-            .map(|records| records.into_iter().filter(|record| record.position == position).collect());
+        let rows = log.read_now(position.saturating_sub(1), 1)?;
+        return Ok(rows.into_iter().filter(|row| row.record.position == position).collect());
     }
     if let Ok(key) = what.parse::<Key>() {
-        return Ok(log.get(&key).await?.into_iter().collect());
+        return Ok(log.get_now(&key)?.into_iter().collect());
     }
     let Ok(session) = what.to_lowercase().parse::<SessionId>() else { return Ok(vec![]) };
     let correlation = format!("\"correlationid\":\"{session}\"");
     let (mut found, mut after) = (vec![], 0);
     loop {
-        let records = log.read(after, READ_MAX).await?;
-        let Some(last) = records.last() else { return Ok(found) };
-        after = last.position;
-        found.extend(
-            records
-                .into_iter()
-                .filter(|record| record.key.session_id() == Some(session) || record.event.contains(&correlation)),
-        );
+        let rows = log.read_now(after, READ_MAX)?;
+        let Some(last) = rows.last() else { return Ok(found) };
+        after = last.record.position;
+        found.extend(rows.into_iter().filter(|Chained { record, .. }| {
+            record.key.session_id() == Some(session) || record.event.contains(&correlation)
+        }));
     }
 }

@@ -1,7 +1,7 @@
 //! `flywheel log tail`.
 
 use super::{Context, Exit, open, readable, wait};
-use crate::log::{Error, Line, Log as _, Record};
+use crate::log::{Chained, Error, Line, Log as _};
 
 /// How many, and whether to stay.
 #[derive(Debug, clap::Args)]
@@ -24,16 +24,16 @@ const READ_MAX: usize = 256;
 pub fn run(args: &Args, context: &Context) -> anyhow::Result<Exit> {
     let log = open(context)?;
     wait(async {
-        let mut after = log.head().await?.position.saturating_sub(args.lines);
+        let mut after = log.head().await?.saturating_sub(args.lines);
         loop {
-            let records = log.read(after, READ_MAX).await?;
-            records.iter().for_each(|record| print(record, context));
+            let rows = log.read_now(after, READ_MAX)?;
+            rows.iter().for_each(|row| print(row, context));
             // Nobody reads any more.
             if context.console.lost().is_some() {
                 return Ok(());
             }
-            match records.last() {
-                Some(last) => after = last.position,
+            match rows.last() {
+                Some(last) => after = last.record.position,
                 None if args.follow => log.grown(after).await?,
                 None => return Ok::<_, Error>(()),
             }
@@ -42,10 +42,10 @@ pub fn run(args: &Args, context: &Context) -> anyhow::Result<Exit> {
     Ok(Exit::Done)
 }
 
-fn print(record: &Record, context: &Context) {
+fn print(row: &Chained, context: &Context) {
     if context.console.json {
-        context.console.line(Line::text(record));
+        context.console.line(Line::text(row));
     } else {
-        context.console.line(readable(record));
+        context.console.line(readable(&row.record));
     }
 }

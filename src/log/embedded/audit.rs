@@ -173,8 +173,8 @@ fn check(row: &Stored, before: &Before) -> (Vec<String>, Option<Record>) {
         Ok(()) => {}
         Err(what) => faults.push(what),
     }
-    let record = String::from_utf8(row.event.clone()).ok().zip(array(&row.digest)).zip(array(&row.chain));
-    let record = record.map(|((event, digest), chain)| Record { position: row.position, key, digest, chain, event });
+    let record = String::from_utf8(row.event.clone()).ok().zip(array(&row.digest));
+    let record = record.map(|(event, digest)| Record { position: row.position, key, digest, event });
     (faults, record)
 }
 

@@ -92,12 +92,23 @@ impl EmbeddedLog {
     ///
     /// # Errors
     /// When the storage fails.
-    pub fn read_now(&self, after: u64, limit: usize) -> Result<Vec<Record>, Error> {
+    pub fn read_now(&self, after: u64, limit: usize) -> Result<Vec<Chained>, Error> {
         self.with_reader(|connection| {
             let sql = format!("SELECT {RECORD} FROM facts WHERE position > ?1 ORDER BY position LIMIT ?2");
             let mut statement = connection.prepare_cached(&sql)?;
-            let rows = statement.query_map((after, limit as u64), record)?;
+            let rows = statement.query_map((after, limit as u64), chained)?;
             Ok(rows.collect::<rusqlite::Result<_>>()?)
+        })
+    }
+
+    /// The fact under a key with the chain behind it, read on this thread.
+    ///
+    /// # Errors
+    /// When the storage fails.
+    pub fn get_now(&self, key: &Key) -> Result<Option<Chained>, Error> {
+        self.with_reader(|connection| {
+            let sql = format!("SELECT {RECORD} FROM facts WHERE id = ?1");
+            Ok(connection.prepare_cached(&sql)?.query_row([key.event_id().as_bytes()], chained).optional()?)
         })
     }
 
@@ -157,16 +168,23 @@ fn key(row: &Row<'_>, column: usize) -> rusqlite::Result<Key> {
     })
 }
 
-const RECORD: &str = "position, key, digest, chain, event";
+/// A fact with the chain's value behind it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Chained {
+    /// The fact.
+    pub record: Record,
+    /// The chain.
+    pub chain: Digest,
+}
+
+const RECORD: &str = "position, key, digest, event, chain";
 
 fn record(row: &Row<'_>) -> rusqlite::Result<Record> {
-    Ok(Record {
-        position: row.get(0)?,
-        key: key(row, 1)?,
-        digest: digest(row, 2)?,
-        chain: digest(row, 3)?,
-        event: row.get(4)?,
-    })
+    Ok(Record { position: row.get(0)?, key: key(row, 1)?, digest: digest(row, 2)?, event: row.get(3)? })
+}
+
+fn chained(row: &Row<'_>) -> rusqlite::Result<Chained> {
+    Ok(Chained { record: record(row)?, chain: digest(row, 4)? })
 }
 
 impl Log for EmbeddedLog {
@@ -180,10 +198,7 @@ impl Log for EmbeddedLog {
         if let Some(recent) = self.inner.recent.get(key.event_id().as_bytes()) {
             return Ok(Some(Record::clone(&recent)));
         }
-        self.with_reader(|connection| {
-            let sql = format!("SELECT {RECORD} FROM facts WHERE id = ?1");
-            Ok(connection.prepare_cached(&sql)?.query_row([key.event_id().as_bytes()], record).optional()?)
-        })
+        Ok(self.get_now(key)?.map(|row| row.record))
     }
 
     async fn position(&self, key: &Key) -> Result<Option<u64>, Error> {
@@ -197,11 +212,11 @@ impl Log for EmbeddedLog {
     }
 
     async fn read(&self, after: u64, limit: usize) -> Result<Vec<Record>, Error> {
-        self.read_now(after, limit)
+        Ok(self.read_now(after, limit)?.into_iter().map(|row| row.record).collect())
     }
 
-    async fn head(&self) -> Result<Head, Error> {
-        self.head_now()
+    async fn head(&self) -> Result<u64, Error> {
+        Ok(self.head_now()?.position)
     }
 
     async fn grown(&self, after: u64) -> Result<(), Error> {

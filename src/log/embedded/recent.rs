@@ -63,7 +63,6 @@ mod tests {
             position: n,
             key: Key::session(Step::new("test-step"), uuid::Uuid::from_u128(u128::from(n)).into(), 1),
             digest: Digest::GENESIS,
-            chain: Digest::GENESIS,
             event: "x".repeat(1024 * 1024),
         };
         recent.keep((1..=40).map(record).collect());

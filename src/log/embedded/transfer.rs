@@ -1,8 +1,8 @@
 //! Export and import: the log as lines, and lines as the log.
 
-use super::{EmbeddedLog, RECORD, head, record, writer::End};
+use super::{Chained, EmbeddedLog, RECORD, chained, head, writer::End};
 use crate::{
-    log::{Error, Head, Record},
+    log::{Error, Head},
     sqlite,
 };
 use chrono::{DateTime, Utc};
@@ -31,8 +31,8 @@ pub struct Line<'a> {
 }
 
 impl Line<'_> {
-    /// A record as a line, without its line end.
-    pub fn text(record: &Record) -> String {
+    /// A fact as a line, without its line end.
+    pub fn text(Chained { record, chain }: &Chained) -> String {
         // An event that was damaged is no JSON: as a text it still shows what is there, and no import takes it.
         let as_text;
         let event: &RawValue = match serde_json::from_str(&record.event) {
@@ -42,7 +42,7 @@ impl Line<'_> {
                 &as_text
             }
         };
-        let line = Line { position: record.position, key: record.key.clone(), chain: record.chain, event };
+        let line = Line { position: record.position, key: record.key.clone(), chain: *chain, event };
         serde_json::to_string(&line).expect("a line is plain JSON")
     }
 }
@@ -59,11 +59,11 @@ impl EmbeddedLog {
             let mut statement = connection.prepare_cached(&sql)?;
             let mut rows = statement.query((after, head.position))?;
             while let Some(row) = rows.next()? {
-                let record = record(row)?;
+                let Chained { record, chain } = chained(row)?;
                 let event: &RawValue = serde_json::from_str(&record.event).map_err(|error| {
                     Error::Import(format!("position {}: the event is no JSON: {error}", record.position))
                 })?;
-                let line = Line { position: record.position, key: record.key, chain: record.chain, event };
+                let line = Line { position: record.position, key: record.key, chain, event };
                 let line = serde_json::to_string(&line).expect("a line is plain JSON");
                 write(&line).map_err(|error| Error::File(format!("cannot write the export: {error}")))?;
             }

@@ -151,8 +151,8 @@ impl End {
             Err(error) => return Ok(Err(error)),
         };
         self.insert(connection, &fact.key, time, fact.digest, &event)?;
-        let (position, chain) = (self.position, self.chain);
-        self.appended.push(Record { position, key: fact.key.clone(), digest: fact.digest, chain, event });
+        let position = self.position;
+        self.appended.push(Record { position, key: fact.key.clone(), digest: fact.digest, event });
         Ok(Ok(Appended::Appended(self.position)))
     }
 
