@@ -1,10 +1,12 @@
 //! Flywheel turns finished work sessions into public artifacts.
 //!
 //! The program's parts, from the edge inwards: `cli` (commands), `intake` (parsing and judging input), `safety`
-//! (cleaning it), `log` (the one write primitive and its backends), `runner` (deliver, run, append, acknowledge),
+//! (cleaning it), `log` (the one write primitive, and the embedded
+//! backend), `bus` (the backend on NATS JetStream), `runner` (deliver, run, append, acknowledge),
 //! `stages` (the table and its plain functions), and the libraries the stages stand on.
 
 pub mod accept;
+pub mod bus;
 pub mod cli;
 pub mod commits;
 pub mod config;

@@ -78,6 +78,12 @@ pub async fn work<L: Log>(
     outcome
 }
 
+/// The consumer of every stage of every pipeline.
+pub fn consumers() -> Vec<Consumer> {
+    let consumer = |bound: step::Bound| Consumer { steps: bound.triggers(), name: bound.step, scope: Scope::All };
+    step::bind(crate::stages::pipelines()).into_iter().map(consumer).collect()
+}
+
 async fn work_on<L: Log>(log: L, stage: Arc<Bound>, tools: Arc<Tools>, scope: Scope) -> Result<(), Error> {
     let consumer = Consumer { name: stage.step.clone(), steps: stage.triggers(), scope };
     let mut deliveries = log.subscribe(consumer).await?;

@@ -117,6 +117,20 @@ impl Key {
         format!("flywheel.log.{}.{h1:x}.{h2:x}.{}.{}.{}", self.step, self.kind.as_str(), self.id, self.run)
     }
 
+    /// The key that a subject of the bus stands for.
+    ///
+    /// # Errors
+    /// When it is not the one spelling of a key's subject.
+    pub fn from_subject(subject: &str) -> Result<Self, Error> {
+        let parse = || {
+            let mut tokens = subject.strip_prefix("flywheel.log.")?.split('.');
+            let (step, kind, id, run) = (tokens.next()?, tokens.nth(2)?, tokens.next()?, tokens.next()?);
+            let key: Self = format!("{step}/{kind}/{id}/{run}").parse().ok()?;
+            (key.subject() == subject).then_some(key)
+        };
+        parse().ok_or_else(|| Error(subject.to_owned()))
+    }
+
     /// The session, where the key is one of a session.
     pub fn session_id(&self) -> Option<SessionId> {
         (self.kind == Kind::Session).then(|| self.id.into())
@@ -168,6 +182,10 @@ mod tests {
         let key: Key = text.parse().expect("a key");
         assert_eq!(key.to_string(), text);
         assert_eq!(key.subject(), "flywheel.log.trade-normalize.f.e.session.b2c3d4e5-f6a7-8901-bcde-f23456789012.1");
+        assert_eq!(Key::from_subject(&key.subject()), Ok(key.clone()));
+        for bad in ["", "flywheel.log", "flywheel.log.a.f.e.session.x.1", &key.subject().replace(".f.e.", ".f.f.")] {
+            assert!(Key::from_subject(bad).is_err(), "{bad}");
+        }
         for bad in [
             "",
             "a/session/b2c3d4e5-f6a7-8901-bcde-f23456789012/01",

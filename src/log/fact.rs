@@ -85,7 +85,7 @@ impl NewFact {
     ///
     /// # Errors
     /// [`Error::TooLarge`] beyond [`EVENT_BYTES_MAX`].
-    pub(super) fn event(&self, time: DateTime<Utc>) -> Result<String, Error> {
+    pub(crate) fn event(&self, time: DateTime<Utc>) -> Result<String, Error> {
         let draft = Draft {
             specversion: envelope::Version::V1,
             id: self.key.event_id(),

@@ -67,6 +67,9 @@ pub enum Error {
     /// A file could not be used.
     #[error("{0}")]
     File(String),
+    /// The bus did not answer, or not as it must.
+    #[error("the bus: {0}")]
+    Bus(String),
     /// The log was closed while the call was under way; the fact may or may not be in it.
     #[error("the log was closed")]
     Closed,

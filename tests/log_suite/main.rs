@@ -1,8 +1,11 @@
 //! The laws of the log, written once and run against every backend. A new backend is one row below.
 #![allow(clippy::disallowed_methods, reason = "tests look at files")]
 
+mod bus;
 mod embedded;
 mod laws;
+#[path = "../support/nats.rs"]
+mod nats;
 
 use flywheel::log::Log;
 use std::future::Future;
@@ -28,4 +31,5 @@ macro_rules! backends {
 
 backends! {
     on_sqlite: crate::embedded::Embedded,
+    on_jetstream: crate::bus::OnJetStream,
 }

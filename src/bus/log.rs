@@ -1,0 +1,206 @@
+//! The log on a JetStream stream: one subject a fact.
+//!
+//! What is read is read from the stream's leader, so that a join sees everything that was acknowledged to anybody before.
+
+use super::{
+    Bus, Topology,
+    connect::with_causes,
+    failed,
+    publish::{self, DIGEST},
+    setup,
+    subscription::BusSubscription,
+    topology::LOG,
+};
+use crate::log::{Appended, Consumer, Error, Log, NewFact, Record};
+use async_nats::{
+    HeaderMap,
+    jetstream::{
+        message::StreamMessage,
+        stream::{LastRawMessageErrorKind, RawMessageErrorKind, Stream},
+    },
+};
+use chrono::{DateTime, Utc};
+use flywheel_events::{Key, SessionId};
+use futures::{StreamExt as _, TryStreamExt as _};
+use quick_cache::{Weighter, sync::Cache};
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+use uuid::Uuid;
+
+/// Most bytes of facts that this process keeps of those it has just seen.
+const SEEN_BYTES_MAX: u64 = 64 * 1024 * 1024;
+
+/// How often a reader looks whether the stream has grown.
+const POLL: Duration = Duration::from_millis(50);
+
+/// Most messages asked for at once.
+const READS_AT_ONCE: usize = 64;
+
+/// The log of a swarm. Clones share it.
+#[derive(Debug, Clone)]
+pub struct BusLog {
+    pub(super) inner: Arc<Inner>,
+}
+
+#[derive(Debug)]
+pub(super) struct Inner {
+    pub(super) bus: Bus,
+    pub(super) topology: Topology,
+    pub(super) stream: Stream<()>,
+    /// Facts by event id, for most of what a stage reads was delivered or published here a moment ago. A fact never
+    /// changes, so what is found here is right.
+    seen: Cache<Uuid, Arc<Record>, ByBytes>,
+    /// Runs that have ended and whose deliveries nobody needs.
+    pub(super) forgotten: Mutex<HashMap<SessionId, u32>>,
+    /// The time of the last fact published here: a clock that is set back does not set it back.
+    last_time: Mutex<DateTime<Utc>>,
+}
+
+#[derive(Debug, Clone)]
+struct ByBytes;
+
+impl Weighter<Uuid, Arc<Record>> for ByBytes {
+    fn weight(&self, _: &Uuid, record: &Arc<Record>) -> u64 {
+        record.event.len() as u64 + 256
+    }
+}
+
+impl BusLog {
+    /// Opens the log on a bus whose streams are there.
+    ///
+    /// # Errors
+    /// When its stream cannot be named.
+    pub async fn open(bus: Bus, topology: Topology) -> Result<Self, Error> {
+        let stream = setup::stream_handle(&bus, LOG).await?;
+        let inner = Inner {
+            bus,
+            topology,
+            stream,
+            seen: Cache::with_weighter(16 * 1024, SEEN_BYTES_MAX, ByBytes),
+            forgotten: Mutex::default(),
+            last_time: Mutex::default(),
+        };
+        Ok(Self { inner: Arc::new(inner) })
+    }
+
+    /// The connection it is on.
+    pub fn bus(&self) -> &Bus {
+        &self.inner.bus
+    }
+
+    /// Keeps a fact that was just seen.
+    pub(super) fn keep(&self, record: Record) {
+        self.inner.seen.insert(record.key.event_id(), Arc::new(record));
+    }
+
+    /// The time of a fact that is recorded now.
+    #[expect(clippy::disallowed_methods, reason = "a fact's time is when it was recorded")]
+    pub(super) fn now(&self) -> DateTime<Utc> {
+        use chrono::SubsecRound as _;
+        let mut last = self.inner.last_time.lock().unwrap_or_else(PoisonError::into_inner);
+        *last = Utc::now().trunc_subsecs(6).max(*last);
+        *last
+    }
+
+    /// The fact under a key as the stream's leader has it.
+    pub(super) async fn stored(&self, key: &Key) -> Result<Option<Record>, Error> {
+        match self.inner.stream.get_last_raw_message_by_subject(&key.subject()).await {
+            Ok(message) => {
+                let record = record(&message)?;
+                self.keep(record.clone());
+                Ok(Some(record))
+            }
+            Err(error) if error.kind() == LastRawMessageErrorKind::NoMessageFound => Ok(None),
+            Err(error) => Err(failed(&format!("read the fact {key}"), with_causes(&error))),
+        }
+    }
+
+    async fn at(&self, position: u64) -> Result<Record, Error> {
+        let shown = format!("read position {position} of the log");
+        match self.inner.stream.get_raw_message(position).await {
+            Ok(message) => record(&message),
+            Err(error) if error.kind() == RawMessageErrorKind::NoMessageFound => {
+                Err(failed(&shown, "it is not there; `flywheel bus reconcile` restores the stream from a replica"))
+            }
+            Err(error) => Err(failed(&shown, with_causes(&error))),
+        }
+    }
+}
+
+/// A message of the stream as a fact.
+fn record(message: &StreamMessage) -> Result<Record, Error> {
+    record_of(message.sequence, &message.subject, &message.headers, &message.payload)
+}
+
+/// A message of the stream as a fact.
+///
+/// # Errors
+/// When this program did not write it.
+pub(super) fn record_of(position: u64, subject: &str, headers: &HeaderMap, event: &[u8]) -> Result<Record, Error> {
+    let foreign = |what: &str| Error::Foreign(format!("position {position} of the bus's log, on {subject}, {what}"));
+    let key = Key::from_subject(subject).map_err(|_| foreign("has no key"))?;
+    let digest = headers.get(DIGEST).and_then(|value| value.as_str().parse().ok());
+    let digest = digest.ok_or_else(|| foreign("has no digest"))?;
+    let event = std::str::from_utf8(event).map_err(|_| foreign("is no text"))?;
+    Ok(Record { position, key, digest, event: event.to_owned() })
+}
+
+impl Log for BusLog {
+    type Subscription = BusSubscription;
+
+    async fn append(&self, facts: Vec<NewFact>) -> Result<Vec<Appended>, Error> {
+        publish::all(self, facts).await
+    }
+
+    async fn get(&self, key: &Key) -> Result<Option<Record>, Error> {
+        match self.inner.seen.get(&key.event_id()) {
+            Some(record) => Ok(Some(Record::clone(&record))),
+            None => self.stored(key).await,
+        }
+    }
+
+    async fn position(&self, key: &Key) -> Result<Option<u64>, Error> {
+        match self.inner.seen.get(&key.event_id()) {
+            Some(record) => Ok(Some(record.position)),
+            None => Ok(self.stored(key).await?.map(|record| record.position)),
+        }
+    }
+
+    async fn read(&self, after: u64, limit: usize) -> Result<Vec<Record>, Error> {
+        let last = self.head().await?.min(after.saturating_add(limit as u64));
+        futures::stream::iter(after + 1..=last)
+            .map(|position| self.at(position))
+            .buffered(READS_AT_ONCE)
+            .try_collect()
+            .await
+    }
+
+    async fn head(&self) -> Result<u64, Error> {
+        let info = self.inner.stream.get_info().await;
+        info.map(|info| info.state.last_sequence)
+            .map_err(|error| failed("see how far the log goes", with_causes(&error)))
+    }
+
+    async fn grown(&self, after: u64) -> Result<(), Error> {
+        while self.head().await? <= after {
+            tokio::time::sleep(POLL).await;
+        }
+        Ok(())
+    }
+
+    async fn subscribe(&self, consumer: Consumer) -> Result<BusSubscription, Error> {
+        BusSubscription::new(self.clone(), consumer).await
+    }
+
+    async fn forget(&self, ended: &HashMap<SessionId, u32>) -> Result<(), Error> {
+        let mut forgotten = self.inner.forgotten.lock().unwrap_or_else(PoisonError::into_inner);
+        for (session, run) in ended {
+            let known = forgotten.entry(*session).or_default();
+            *known = run.max(known).to_owned();
+        }
+        Ok(())
+    }
+}

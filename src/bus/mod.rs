@@ -1,0 +1,30 @@
+//! The bus: NATS JetStream as the log, for a swarm on many machines.
+//!
+//! Invariants:
+//! - Every stream, consumer and subject follows from the stage table ([`Topology`]); what a server has is compared with it
+//!   and refused where it differs, never changed in silence.
+//! - A fact is published with the expectation that its subject is empty, and the stream forbids a second message on a
+//!   subject: a key is written once, whoever publishes.
+//! - A delivery is acknowledged after its outcome was stored.
+
+mod connect;
+mod differences;
+mod log;
+mod publish;
+mod setup;
+mod subscription;
+mod topology;
+
+pub use connect::{Address, Bus, connect};
+pub use differences::differences;
+pub use log::BusLog;
+pub use setup::{Change, Refused, setup};
+pub use topology::{Topology, subject_of_step};
+
+use crate::log::Error;
+use std::fmt::Display;
+
+/// What the bus could not do, and why.
+fn failed(what: &str, why: impl Display) -> Error {
+    Error::Bus(format!("cannot {what}: {why}"))
+}

@@ -1,0 +1,187 @@
+//! Publishing a fact so that its key is written once, and its publisher knows what became of it.
+//!
+//! Invariants:
+//! - Every publish expects its subject to be empty. What a taken subject holds is read from the leader and compared by
+//!   digest: a server's word for it (`duplicate`, a wrong last sequence) differs between versions and under load.
+//! - The message id is a hash of subject and digest. It is one for the whole stream, and without the digest it would make
+//!   a duplicate of a conflict.
+//! - Where it is not known whether a message was stored, the same message is published again, byte for byte.
+
+use super::{BusLog, connect::with_causes, failed};
+use crate::log::{Appended, Error, NewFact, Record};
+use async_nats::{
+    HeaderMap, HeaderValue,
+    jetstream::{
+        self,
+        context::{PublishAckFuture, PublishError, PublishErrorKind},
+        message::PublishMessage,
+    },
+};
+use bytes::Bytes;
+use flywheel_events::{Digest, envelope::CONTENT_TYPE};
+use std::{error::Error as _, time::Duration};
+
+/// The header with the digest of a fact's content.
+pub(super) const DIGEST: &str = "Flywheel-Digest";
+
+/// The first wait before a message is published again, doubled each time.
+const RETRY_FIRST: Duration = Duration::from_millis(50);
+
+/// The longest wait between two tries.
+const RETRY_MAX: Duration = Duration::from_secs(2);
+
+/// How often a message is published whose storing is not known: about 70 s with their timeouts, within the server's memory
+/// of message ids.
+const TRIES_MAX: u32 = 12;
+
+/// A message under way, and what is needed to publish it again.
+struct Sent {
+    fact: NewFact,
+    event: String,
+    message: PublishMessage,
+    ack: Result<PublishAckFuture, PublishError>,
+}
+
+/// Publishes facts in their order. The last is published when the others are stored: what stands last says that a run has
+/// ended, and must not be seen before what it names.
+pub(super) async fn all(log: &BusLog, mut facts: Vec<NewFact>) -> Result<Vec<Appended>, Error> {
+    let Some(last) = facts.pop() else { return Ok(vec![]) };
+    let mut under_way = Vec::with_capacity(facts.len());
+    for fact in facts {
+        under_way.push(send(log, fact).await?);
+    }
+    let mut appended = Vec::with_capacity(under_way.len() + 1);
+    for sent in under_way {
+        appended.push(settle(log, sent).await?);
+    }
+    appended.push(settle(log, send(log, last).await?).await?);
+    Ok(appended)
+}
+
+async fn send(log: &BusLog, fact: NewFact) -> Result<Sent, Error> {
+    let event = fact.event(log.now())?;
+    let subject = fact.key.subject();
+    let headers = headers(&fact, &subject)?;
+    let size = event.len() + headers_bytes(&headers);
+    let max = log.inner.bus.message_bytes_max();
+    if size > max {
+        return Err(Error::TooLarge { key: Box::new(fact.key), size, max });
+    }
+    let message = PublishMessage::build().payload(Bytes::from(event.clone())).headers(headers);
+    let ack = log.inner.bus.jetstream.send_publish(subject, message.clone()).await;
+    Ok(Sent { fact, event, message, ack })
+}
+
+fn headers(fact: &NewFact, subject: &str) -> Result<HeaderMap, Error> {
+    let value = |text: &str| text.parse::<HeaderValue>().map_err(|error| failed("write a header", error));
+    let mut headers = HeaderMap::new();
+    headers.insert("Content-Type", value(CONTENT_TYPE)?);
+    headers.insert(DIGEST, value(&fact.digest.to_string())?);
+    headers.insert(async_nats::header::NATS_EXPECTED_LAST_SUBJECT_SEQUENCE, value("0")?);
+    headers.insert(async_nats::header::NATS_MESSAGE_ID, value(&message_id(subject, &fact.digest))?);
+    if let Some(traceparent) = &fact.traceparent {
+        headers.insert("traceparent", value(traceparent)?);
+    }
+    Ok(headers)
+}
+
+/// 32 hexadecimal digits of the hash of subject and digest.
+fn message_id(subject: &str, digest: &Digest) -> String {
+    let hash = Digest::of(format!("{subject}\n{digest}").as_bytes());
+    hex::encode(&hash.as_bytes()[..16])
+}
+
+fn headers_bytes(headers: &HeaderMap) -> usize {
+    const LINE: usize = ": \r\n".len();
+    const FRAME: usize = "NATS/1.0\r\n\r\n".len();
+    let lines = headers.iter().flat_map(|(name, values)| values.iter().map(move |value| (name, value)));
+    FRAME + lines.map(|(name, value)| AsRef::<str>::as_ref(name).len() + value.as_str().len() + LINE).sum::<usize>()
+}
+
+async fn settle(log: &BusLog, sent: Sent) -> Result<Appended, Error> {
+    let Sent { fact, event, message, mut ack } = sent;
+    let mut wait = RETRY_FIRST;
+    let mut unknown = String::new();
+    for _ in 0..TRIES_MAX {
+        let answer = match ack {
+            Ok(ack) => ack.await,
+            Err(error) => Err(error),
+        };
+        match answer {
+            Ok(ack) if !ack.duplicate => {
+                let position = ack.sequence;
+                log.keep(Record { position, key: fact.key, digest: fact.digest, event });
+                return Ok(Appended::Appended(position));
+            }
+            Ok(_) => match compare(log, &fact).await? {
+                Some(outcome) => return Ok(outcome),
+                None => unknown = "the server took it for a duplicate, and it is not there".to_owned(),
+            },
+            Err(error) => match verdict(&error) {
+                Verdict::Taken => match compare(log, &fact).await? {
+                    Some(outcome) => return Ok(outcome),
+                    // Nothing is under the key, so that was not why: the stream is full, or its disk.
+                    None => unknown = with_causes(&error),
+                },
+                Verdict::Unknown => unknown = with_causes(&error),
+                Verdict::Refused => return Err(failed(&format!("append {}", fact.key), with_causes(&error))),
+            },
+        }
+        tokio::time::sleep(wait).await;
+        wait = (wait * 2).min(RETRY_MAX);
+        ack = log.inner.bus.jetstream.send_publish(fact.key.subject(), message.clone()).await;
+    }
+    Err(failed(
+        &format!("append {}", fact.key),
+        format!("{unknown}; whether it was stored is not known after {TRIES_MAX} tries"),
+    ))
+}
+
+/// What the key's fact is to one that is to be appended; none where the key is free.
+async fn compare(log: &BusLog, fact: &NewFact) -> Result<Option<Appended>, Error> {
+    let stored = match log.stored(&fact.key).await {
+        Ok(stored) => stored,
+        // A leader is being elected: the same message is published again, and this asked again.
+        Err(Error::Bus(_)) => return Ok(None),
+        Err(error) => return Err(error),
+    };
+    Ok(stored.map(|stored| match stored.digest == fact.digest {
+        true => Appended::Duplicate(stored.position),
+        false => Appended::Conflict(stored.position),
+    }))
+}
+
+enum Verdict {
+    /// Something may be under the key.
+    Taken,
+    /// It may have been stored, or not.
+    Unknown,
+    /// It was not, and will not be.
+    Refused,
+}
+
+fn verdict(error: &PublishError) -> Verdict {
+    /// A store that is full, a subject that has its message: told apart by what is there.
+    const STORE_FAILED: u64 = 10077;
+    /// Another publish to the subject, or a message of this id, is being decided.
+    const IN_PROCESS: [u64; 3] = [10158, 10163, 10164];
+    match error.kind() {
+        PublishErrorKind::WrongLastSequence => Verdict::Taken,
+        PublishErrorKind::TimedOut | PublishErrorKind::BrokenPipe | PublishErrorKind::StreamNotFound => {
+            Verdict::Unknown
+        }
+        PublishErrorKind::MaxAckPending => Verdict::Unknown,
+        PublishErrorKind::MaxPayloadExceeded | PublishErrorKind::WrongLastMessageId => Verdict::Refused,
+        PublishErrorKind::Other => {
+            let source = error.source().and_then(|source| source.downcast_ref::<jetstream::Error>());
+            match source.map(|source| source.error_code().0) {
+                Some(STORE_FAILED) => Verdict::Taken,
+                Some(code) if IN_PROCESS.contains(&code) => Verdict::Unknown,
+                // 503: no leader, or not enough of the servers.
+                Some(_) if source.is_some_and(|source| source.code() >= 500) => Verdict::Unknown,
+                Some(_) => Verdict::Refused,
+                None => Verdict::Unknown,
+            }
+        }
+    }
+}

@@ -1,0 +1,101 @@
+//! A real nats-server for a test, on a port of its own, gone with the test.
+#![allow(dead_code, reason = "each test uses a part")]
+
+use std::{
+    path::{Path, PathBuf},
+    process::{Child, Command, Stdio},
+    time::{Duration, Instant},
+};
+use tempfile::TempDir;
+
+/// A server, ended when it is dropped.
+pub struct Server {
+    child: Child,
+    folder: TempDir,
+    /// Where it listens.
+    pub url: String,
+}
+
+/// The program: of the version the tests ask for, which `tests/tools/nats` installs.
+pub fn program() -> PathBuf {
+    let version = std::env::var("FLYWHEEL_TEST_NATS").unwrap_or_else(|_| "2.15.1".to_owned());
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(".tools/nats").join(&version).join("nats-server");
+    assert!(path.exists(), "there is no nats-server {version}: `tests/tools/nats {version}` installs it");
+    path
+}
+
+impl Server {
+    /// A server with JetStream and nothing in it.
+    pub fn start() -> Self {
+        Self::with(&[])
+    }
+
+    /// A server with a configuration. `{store}` in it is a folder of its own.
+    pub fn configured(configuration: &str) -> Self {
+        let folder = TempDir::new().expect("a folder");
+        let file = folder.path().join("server.conf");
+        let text = configuration.replace("{store}", &folder.path().join("store").display().to_string());
+        std::fs::write(&file, text).expect("writes");
+        Self::spawn(folder, &["-c", file.to_str().expect("UTF-8")])
+    }
+
+    fn with(arguments: &[&str]) -> Self {
+        let folder = TempDir::new().expect("a folder");
+        let store = folder.path().join("store").display().to_string();
+        let arguments = [&["-js", "-sd", &store], arguments].concat();
+        Self::spawn(folder, &arguments)
+    }
+
+    fn spawn(folder: TempDir, arguments: &[&str]) -> Self {
+        let ports = folder.path().join("ports");
+        std::fs::create_dir(&ports).expect("makes");
+        let log = folder.path().join("server.log");
+        let child = Command::new(program())
+            .args(["-a", "127.0.0.1", "-p", "-1", "--ports_file_dir"])
+            .arg(&ports)
+            .arg("-l")
+            .arg(&log)
+            .args(arguments)
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("starts");
+        let mut server = Self { child, folder, url: String::new() };
+        server.url = server.wait_for_url(&ports);
+        server
+    }
+
+    fn wait_for_url(&mut self, ports: &Path) -> String {
+        let start = Instant::now();
+        loop {
+            let file = std::fs::read_dir(ports).expect("reads").flatten().next();
+            let text = file.and_then(|file| std::fs::read_to_string(file.path()).ok()).unwrap_or_default();
+            let ports: Option<serde_json::Value> = serde_json::from_str(&text).ok();
+            if let Some(url) = ports.as_ref().and_then(|ports| ports["nats"][0].as_str()) {
+                return url.to_owned();
+            }
+            let ended = self.child.try_wait().expect("waits");
+            if ended.is_some() || start.elapsed() > Duration::from_secs(20) {
+                panic!("nats-server does not start: {}", self.log());
+            }
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    }
+
+    /// What the server has said.
+    pub fn log(&self) -> String {
+        std::fs::read_to_string(self.folder.path().join("server.log")).unwrap_or_default()
+    }
+
+    /// Its process.
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
