@@ -31,6 +31,55 @@ pub struct Settings {
     /// How long one call of git may take, in seconds.
     #[config(env = "FLYWHEEL_GIT_TIMEOUT_SECONDS", default = 30, validate(*git_timeout_seconds > 0, "must be at least 1"))]
     pub git_timeout_seconds: u64,
+
+    /// The bus: `nats://host:4222` or `tls://host:4222`, several separated by commas. Without it the log is the file in
+    /// the data folder, and no server is needed.
+    #[config(env = "FLYWHEEL_NATS_URL", validate(!nats_url.is_empty(), "must not be empty"))]
+    pub nats_url: Option<String>,
+
+    /// A credentials file for the bus (a user's JWT and nkey seed).
+    #[config(env = "FLYWHEEL_NATS_CREDENTIALS", validate(named(nats_credentials), "must not be empty"))]
+    pub nats_credentials: Option<PathBuf>,
+
+    /// A file with the nkey seed for the bus.
+    #[config(env = "FLYWHEEL_NATS_NKEY", validate(named(nats_nkey), "must not be empty"))]
+    pub nats_nkey: Option<PathBuf>,
+
+    /// The user's name on the bus. The password is in `nats_password_file`.
+    #[config(env = "FLYWHEEL_NATS_USER", validate(!nats_user.is_empty(), "must not be empty"))]
+    pub nats_user: Option<String>,
+
+    /// A file with the user's password on the bus.
+    #[config(env = "FLYWHEEL_NATS_PASSWORD_FILE", validate(named(nats_password_file), "must not be empty"))]
+    pub nats_password_file: Option<PathBuf>,
+
+    /// A file with the certificates of the authorities to trust; TLS is then required.
+    #[config(env = "FLYWHEEL_NATS_CA", validate(named(nats_ca), "must not be empty"))]
+    pub nats_ca: Option<PathBuf>,
+
+    /// The client's certificate for the bus. Its key is in `nats_certificate_key`.
+    #[config(env = "FLYWHEEL_NATS_CERTIFICATE", validate(named(nats_certificate), "must not be empty"))]
+    pub nats_certificate: Option<PathBuf>,
+
+    /// The key of the client's certificate.
+    #[config(env = "FLYWHEEL_NATS_CERTIFICATE_KEY", validate(named(nats_certificate_key), "must not be empty"))]
+    pub nats_certificate_key: Option<PathBuf>,
+
+    /// The prefix of the subjects on which the bus answers, where its permissions ask for one.
+    #[config(env = "FLYWHEEL_NATS_INBOX_PREFIX", validate(!nats_inbox_prefix.is_empty(), "must not be empty"))]
+    pub nats_inbox_prefix: Option<String>,
+
+    /// How many servers of a cluster keep each message: 1, 3 or 5.
+    #[config(env = "FLYWHEEL_NATS_REPLICAS", default = 1, validate(matches!(nats_replicas, 1 | 3 | 5), "must be 1, 3 or 5"))]
+    pub nats_replicas: usize,
+
+    /// How many consumers share the deliveries of one stage: 1, or 16.
+    #[config(env = "FLYWHEEL_NATS_PARTITIONS", default = 1, validate(matches!(nats_partitions, 1 | 16), "must be 1 or 16"))]
+    pub nats_partitions: u8,
+
+    /// After how many seconds without a word a delivery of the bus goes to another worker.
+    #[config(env = "FLYWHEEL_NATS_ACK_WAIT_SECONDS", default = 30, validate(*nats_ack_wait_seconds > 0, "must be at least 1"))]
+    pub nats_ack_wait_seconds: u64,
 }
 
 impl Settings {

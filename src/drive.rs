@@ -30,7 +30,7 @@ pub async fn drive<L: Log>(
     ended: impl FnMut(SessionId),
 ) -> Result<(), Error> {
     let scope = Scope::Sessions { sessions: Arc::new(sessions.keys().copied().collect()), after };
-    runner::work(log, pipelines(), tools, scope, watch(log, sessions.clone(), after, ended)).await?;
+    runner::work(log, pipelines(), tools, scope, |_| true, watch(log, sessions.clone(), after, ended)).await?;
     log.forget(&sessions).await
 }
 

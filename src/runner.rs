@@ -14,6 +14,7 @@ use crate::{
     templates::Templates,
     world::World,
 };
+use flywheel_events::Step;
 use futures::future::join_all;
 use rand::RngExt as _;
 use std::{
@@ -52,7 +53,7 @@ impl Tools {
     }
 }
 
-/// Works on every stage of these pipelines until `done` is. When this returns, nothing goes on in the background but
+/// Works on the `wanted` stages of these pipelines until `done` is. When this returns, nothing goes on in the background but
 /// calls of stages that were under way; what they come to is dropped.
 ///
 /// # Errors
@@ -62,10 +63,11 @@ pub async fn work<L: Log>(
     pipelines: &'static [Pipeline],
     tools: &Arc<Tools>,
     scope: Scope,
+    wanted: impl Fn(&Step) -> bool,
     done: impl Future<Output = Result<(), Error>>,
 ) -> Result<(), Error> {
     let mut stages = tokio::task::JoinSet::new();
-    for bound in step::bind(pipelines) {
+    for bound in step::bind(pipelines).into_iter().filter(|bound| wanted(&bound.step)) {
         stages.spawn(work_on(log.clone(), Arc::new(bound), tools.clone(), scope.clone()));
     }
     let outcome = tokio::select! {

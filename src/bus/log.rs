@@ -28,6 +28,7 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
+use tokio_util::task::TaskTracker;
 use uuid::Uuid;
 
 /// Most bytes of facts that this process keeps of those it has just seen.
@@ -55,6 +56,8 @@ pub(super) struct Inner {
     seen: Cache<Uuid, Arc<Record>, ByBytes>,
     /// Runs that have ended and whose deliveries nobody needs.
     pub(super) forgotten: Mutex<HashMap<SessionId, u32>>,
+    /// What still has to be said to the server when nobody waits for it any more.
+    pub(super) leaving: TaskTracker,
     /// The time of the last fact published here: a clock that is set back does not set it back.
     last_time: Mutex<DateTime<Utc>>,
 }
@@ -81,6 +84,7 @@ impl BusLog {
             stream,
             seen: Cache::with_weighter(16 * 1024, SEEN_BYTES_MAX, ByBytes),
             forgotten: Mutex::default(),
+            leaving: TaskTracker::new(),
             last_time: Mutex::default(),
         };
         Ok(Self { inner: Arc::new(inner) })
@@ -89,6 +93,16 @@ impl BusLog {
     /// The connection it is on.
     pub fn bus(&self) -> &Bus {
         &self.inner.bus
+    }
+
+    /// Waits until everything that was in hand is back with the server. What is subscribed must have been dropped.
+    ///
+    /// # Errors
+    /// When the server does not answer; what was in hand then comes again when its wait is over.
+    pub async fn close(&self) -> Result<(), Error> {
+        self.inner.leaving.close();
+        self.inner.leaving.wait().await;
+        self.inner.bus.client.flush().await.map_err(|error| failed("leave the bus", error))
     }
 
     /// Keeps a fact that was just seen.

@@ -8,13 +8,14 @@ use async_nats::jetstream::{
     context::{ConsumerInfoErrorKind, GetStreamErrorKind},
     stream,
 };
+use serde::Serialize;
 use uuid::Uuid;
 
 /// The name in a stream's metadata of what tells it from another stream of its name.
 pub const EPOCH: &str = "flywheel.epoch";
 
 /// What was done about one stream or consumer.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Change {
     /// `stream` or `consumer`.
     pub what: &'static str,
@@ -48,7 +49,7 @@ impl From<Refused> for Error {
 ///
 /// # Errors
 /// When one differs (nothing is made then), or the server refuses.
-pub async fn setup(bus: &Bus, topology: &Topology, dry_run: bool) -> Result<Vec<Change>, Error> {
+pub async fn setup(bus: &Bus, topology: &Topology) -> Result<Vec<Change>, Error> {
     let mut changes = vec![];
     let mut missing_streams = vec![];
     for wanted in topology.streams() {
@@ -68,13 +69,11 @@ pub async fn setup(bus: &Bus, topology: &Topology, dry_run: bool) -> Result<Vec<
             missing_consumers.push((stream, wanted));
         }
     }
-    if !dry_run {
-        for wanted in missing_streams {
-            create_stream(bus, wanted).await?;
-        }
-        for (stream, wanted) in missing_consumers {
-            create_consumer(bus, stream, wanted).await?;
-        }
+    for wanted in missing_streams {
+        create_stream(bus, wanted).await?;
+    }
+    for (stream, wanted) in missing_consumers {
+        create_consumer(bus, stream, wanted).await?;
     }
     Ok(changes)
 }
@@ -103,7 +102,9 @@ pub(super) async fn check_stream(bus: &Bus, wanted: &stream::Config) -> Result<b
 
 async fn create_stream(bus: &Bus, mut wanted: stream::Config) -> Result<(), Error> {
     let name = wanted.name.clone();
-    wanted.metadata.insert(EPOCH.to_owned(), Uuid::new_v4().to_string());
+    #[expect(clippy::disallowed_methods, reason = "it tells this stream from every other of its name")]
+    let epoch = Uuid::new_v4();
+    wanted.metadata.insert(EPOCH.to_owned(), epoch.to_string());
     // Whoever makes the same stream at the same time may be first.
     match bus.jetstream.create_stream(&wanted).await {
         Ok(_) => Ok(()),

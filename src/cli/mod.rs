@@ -5,6 +5,7 @@
 
 mod again;
 mod asyncapi;
+mod bus;
 mod completions;
 mod config;
 mod console;
@@ -26,6 +27,7 @@ mod stages;
 mod table;
 mod verify;
 mod watch;
+mod worker;
 mod workshop;
 
 pub use console::Console;
@@ -91,6 +93,10 @@ enum Command {
     Failures(failures::Args),
     /// Check that the log, the files and the read models are what was recorded.
     Verify(verify::Args),
+    /// Set up and examine the bus of a swarm.
+    Bus(bus::Args),
+    /// Work on stages for the swarm.
+    Worker(worker::Args),
     /// Print the JSON Schema of an event or of the session file.
     Schema(schema::Args),
     /// Print the AsyncAPI document of the bus.
@@ -112,6 +118,7 @@ impl Command {
             Self::Run(_) | Self::Session(_) | Self::Log(_) | Self::Replay(_) | Self::Queue(_) => true,
             Self::Manifest(_) | Self::Failures(_) | Self::Verify(_) | Self::Watch(_) => true,
             Self::Retry(_) | Self::Rerun(_) | Self::Metrics(_) | Self::Feedback(_) => true,
+            Self::Bus(_) | Self::Worker(_) => true,
             Self::Config(args) => args.needs_settings(),
             Self::Schema(_) | Self::Asyncapi(_) | Self::Stages(_) | Self::Completions(_) | Self::Man(_) => false,
         }
@@ -217,6 +224,8 @@ fn start(cli: Cli, console: Console) -> anyhow::Result<Exit> {
         Command::Verify(args) => verify::run(&args, context),
         Command::Watch(args) => watch::run(&args, context),
         Command::Queue(args) => queue::run(args, context),
+        Command::Bus(args) => bus::run(args, context),
+        Command::Worker(args) => worker::run(&args, context),
         Command::Schema(args) => schema::run(args, context),
         Command::Asyncapi(args) => asyncapi::run(&args, context),
         Command::Stages(args) => stages::run(&args, context),

@@ -108,7 +108,7 @@ async fn a_faulty_stage_is_retried_then_parked_and_its_siblings_go_on() {
         Ok(())
     };
     let began = std::time::Instant::now();
-    tokio::time::timeout(Duration::from_secs(60), work(&log, table(), &tools(), scope, done))
+    tokio::time::timeout(Duration::from_secs(60), work(&log, table(), &tools(), scope, |_| true, done))
         .await
         .expect("it ends")
         .expect("the log works");

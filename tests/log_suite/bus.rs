@@ -23,7 +23,7 @@ impl Backend for OnJetStream {
 
     async fn make() -> Self {
         let backend = Self { server: Server::start() };
-        setup(&backend.bus().await, &topology(), false).await.expect("sets up");
+        setup(&backend.bus().await, &topology()).await.expect("sets up");
         backend
     }
 

@@ -1,0 +1,90 @@
+//! `flywheel bus`: a subcommand each.
+
+mod setup;
+
+use super::{Context, Exit, Mistake};
+use crate::{
+    bus::{self, Address, Bus, Topology},
+    config::Settings,
+};
+use std::time::Duration;
+
+/// Set up and examine the bus of a swarm.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum Command {
+    /// Make the streams and consumers, or check that they are what they must be.
+    Setup(setup::Args),
+}
+
+/// Runs the command.
+pub fn run(args: Args, context: &Context) -> anyhow::Result<Exit> {
+    match args.command {
+        Command::Setup(args) => setup::run(&args, context),
+    }
+}
+
+/// How a command reaches the bus.
+#[derive(Debug, Clone, clap::Args)]
+pub struct Reach {
+    /// The bus, like nats://host:4222; several servers separated by commas [env: FLYWHEEL_NATS_URL]
+    #[arg(long, value_name = "URL")]
+    pub nats: Option<String>,
+}
+
+impl Reach {
+    /// Connects as the settings say.
+    ///
+    /// # Errors
+    /// When no bus is named, or it does not answer.
+    pub async fn connect(&self, settings: &Settings) -> anyhow::Result<Bus> {
+        let Some(url) = self.nats.clone().or_else(|| settings.nats_url.clone()) else {
+            let hint = "give --nats nats://host:4222, or set `nats_url` in flywheel.toml";
+            return Err(Mistake::new("no bus is named", hint).into());
+        };
+        let both = |one: &Option<_>, other: &Option<_>| one.clone().zip(other.clone());
+        let address = Address {
+            url,
+            credentials: settings.nats_credentials.clone(),
+            nkey: settings.nats_nkey.clone(),
+            user: settings.nats_user.clone().zip(settings.nats_password_file.clone()),
+            certificate_authority: settings.nats_ca.clone(),
+            certificate: both(&settings.nats_certificate, &settings.nats_certificate_key),
+            inbox_prefix: settings.nats_inbox_prefix.clone(),
+        };
+        Ok(bus::connect(&address).await?)
+    }
+}
+
+/// The bus as the settings want it.
+pub fn topology(settings: &Settings) -> Topology {
+    Topology {
+        replicas: settings.nats_replicas,
+        partitions: settings.nats_partitions,
+        ack_wait: Duration::from_secs(settings.nats_ack_wait_seconds),
+    }
+}
+
+/// A runtime for a command that stays, with a thread for each core.
+pub fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
+    Ok(tokio::runtime::Builder::new_multi_thread().enable_all().build()?)
+}
+
+/// Returns when the process is asked to end: by SIGTERM, or Ctrl-C.
+pub async fn asked_to_end() -> std::io::Result<()> {
+    #[cfg(unix)]
+    {
+        let mut terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
+        tokio::select! {
+            _ = terminate.recv() => Ok(()),
+            ended = tokio::signal::ctrl_c() => ended,
+        }
+    }
+    #[cfg(not(unix))]
+    tokio::signal::ctrl_c().await
+}
