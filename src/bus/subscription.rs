@@ -258,11 +258,13 @@ impl Drop for BusSubscription {
         let held = std::mem::take(&mut *self.in_hand.lock()).into_values();
         let back: Vec<Reply> = held.chain(self.arrived.drain(..).map(|(_, reply)| reply)).collect();
         let Ok(runtime) = tokio::runtime::Handle::try_current() else { return };
+        let client = self.log.inner.bus.client.clone();
+        // What does not get back comes again when its wait is over.
         let give_back = async move {
             for reply in back {
-                // What does not get back comes again when its wait is over.
                 let _ = reply.say(AckKind::Nak(None)).await;
             }
+            let _ = client.flush().await;
         };
         self.log.inner.leaving.spawn_on(give_back, &runtime);
     }

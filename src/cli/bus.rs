@@ -11,6 +11,7 @@ use std::time::Duration;
 
 /// Set up and examine the bus of a swarm.
 #[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:\n  flywheel bus setup --nats nats://localhost:4222\n  flywheel bus setup --dry-run")]
 pub struct Args {
     #[command(subcommand)]
     command: Command,
