@@ -27,6 +27,7 @@ pub mod safety;
 mod sqlite;
 pub mod stages;
 pub mod story;
+pub mod telemetry;
 pub mod templates;
 pub mod trading;
 pub mod verify;

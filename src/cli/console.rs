@@ -1,12 +1,16 @@
 //! Where a command prints.
 
 use super::Mistake;
+use crate::telemetry::Tracing;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde::Serialize;
 use std::{
     io::{self, IsTerminal as _, Write as _},
     sync::OnceLock,
     time::Duration,
+};
+use tracing_subscriber::{
+    EnvFilter, Layer as _, filter::Targets, fmt, layer::SubscriberExt as _, util::SubscriberInitExt as _,
 };
 
 /// The first write to stdout that failed.
@@ -27,13 +31,18 @@ impl Console {
         Self { json, interactive: io::stderr().is_terminal() }
     }
 
-    /// Shows what the program notes about its own work on stderr: warnings, or what `FLYWHEEL_LOG` asks for.
-    pub fn show_diagnostics(&self) {
-        let filter = tracing_subscriber::EnvFilter::try_from_env("FLYWHEEL_LOG");
-        let filter = filter.unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("warn"));
-        let shown = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr);
+    /// Shows what the program notes about its own work on stderr: warnings, or what `FLYWHEEL_LOG` asks for. Its spans go
+    /// to the exporter, where there is one.
+    pub fn show_diagnostics(&self, tracing: Option<&Tracing>) {
+        let filter = EnvFilter::try_from_env("FLYWHEEL_LOG").unwrap_or_else(|_| EnvFilter::new("warn"));
+        let shown = fmt::layer().with_writer(io::stderr).with_ansi(self.interactive).with_target(false);
+        // Only our own spans: the exporter's would be exported, and so on.
+        let ours = Targets::new().with_target("flywheel", tracing::Level::INFO);
+        let exported = tracing.map(|tracing| {
+            tracing_opentelemetry::layer().with_tracer(tracing.tracer()).with_location(false).with_filter(ours)
+        });
         // A second one in a process would change nothing.
-        let _ = shown.with_ansi(self.interactive).with_target(false).try_init();
+        let _ = tracing_subscriber::registry().with(shown.with_filter(filter)).with(exported).try_init();
     }
 
     /// One line of the result.

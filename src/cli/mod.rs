@@ -32,7 +32,7 @@ mod workshop;
 
 pub use console::Console;
 
-use crate::config::Settings;
+use crate::{config::Settings, telemetry::Tracing};
 use clap::{Parser, Subcommand};
 use flywheel_events::SessionId;
 use std::{
@@ -185,7 +185,11 @@ pub struct Context {
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
     let console = Console::new(cli.json);
-    console.show_diagnostics();
+    let tracing = Tracing::of_environment().unwrap_or_else(|error| {
+        console.note(format_args!("warning: nothing is traced: {error:#}"));
+        None
+    });
+    console.show_diagnostics(tracing.as_ref());
     let mut exit = start(cli, console).unwrap_or_else(|error| {
         console.error(&error);
         if error.is::<Mistake>() { Exit::Wrong } else { Exit::Failed }
@@ -194,6 +198,9 @@ pub fn main() -> ExitCode {
     if let Some(error) = console.lost().filter(|error| error.kind() != std::io::ErrorKind::BrokenPipe) {
         console.note(format_args!("error: cannot write the results to standard output: {error}"));
         exit = exit.max(Exit::Failed);
+    }
+    if let Some(tracing) = tracing {
+        tracing.end();
     }
     ExitCode::from(exit as u8)
 }
