@@ -11,6 +11,7 @@ use crate::{
     log::{Consumer, Delivery, Error, Log, Scope, Subscription},
     safety::{self, Cleaner},
     stages::Pipeline,
+    telemetry::{measure, trace, traceparent_of},
     templates::Templates,
     world::World,
 };
@@ -21,10 +22,11 @@ use std::{
     future::Future,
     panic::{self, AssertUnwindSafe},
     sync::Arc,
-    time::Duration,
+    time::{Duration, Instant},
 };
 use step::{Bound, Verdict};
 pub use step::{RERUN_REQUESTED, SESSION_COMPLETED, downstream, ended, looks_behind, step_of};
+use tracing::Instrument as _;
 
 /// Most deliveries of one stage in hand at once.
 const IN_HAND_MAX: usize = 512;
@@ -118,6 +120,33 @@ async fn handle<L: Log>(
     tools: &Arc<Tools>,
     delivery: &Delivery,
 ) -> Result<Handled, Error> {
+    let started = Instant::now();
+    let span = tracing::info_span!(
+        "process",
+        otel.name = format!("process {}", delivery.consumer),
+        otel.kind = "consumer",
+        messaging.system = "nats",
+        messaging.operation.name = "process",
+        messaging.operation.type = "process",
+        messaging.consumer.group.name = %delivery.consumer,
+        messaging.destination.template = format!("flywheel.log.{}", delivery.key.step),
+        messaging.message.id = delivery.id,
+        flywheel.session = %delivery.key.id,
+    );
+    trace::follow(&span, delivery.traceparent.as_deref());
+    let context = traceparent_of(&span).or_else(|| delivery.traceparent.clone());
+    let handled = handle_traced(log, stage, tools, delivery, context).instrument(span).await;
+    measure::processed(delivery.consumer.as_str(), started.elapsed());
+    handled
+}
+
+async fn handle_traced<L: Log>(
+    log: &L,
+    stage: &Arc<Bound>,
+    tools: &Arc<Tools>,
+    delivery: &Delivery,
+    context: Option<String>,
+) -> Result<Handled, Error> {
     let Some(call) = step::prepare(log, stage, delivery).await? else { return Ok(Handled::Done) };
     let verdict = if stage.looks_at_the_world() {
         let (stage, tools) = (stage.clone(), tools.clone());
@@ -127,7 +156,10 @@ async fn handle<L: Log>(
         panic::catch_unwind(AssertUnwindSafe(|| stage.run(call, tools))).map_err(|_| "see above".to_owned())
     };
     match verdict {
-        Ok(Verdict::Ended(facts)) => log.append(facts).await.map(|_| Handled::Done),
+        Ok(Verdict::Ended(mut facts)) => {
+            facts.iter_mut().for_each(|fact| fact.traceparent.clone_from(&context));
+            log.append(facts).await.map(|_| Handled::Done)
+        }
         Ok(Verdict::Again(why)) => {
             tracing::warn!(step = %delivery.consumer, session = %delivery.key.id, attempt = delivery.attempts, "{why}");
             Ok(Handled::Again)

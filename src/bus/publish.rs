@@ -8,7 +8,10 @@
 //! - Where it is not known whether a message was stored, the same message is published again, byte for byte.
 
 use super::{BusLog, connect::with_causes, failed};
-use crate::log::{Appended, Error, NewFact, Record};
+use crate::{
+    log::{Appended, Error, NewFact, Record},
+    telemetry::{measure, trace::TRACEPARENT, traceparent_of},
+};
 use async_nats::{
     HeaderMap, HeaderValue,
     jetstream::{
@@ -20,6 +23,7 @@ use async_nats::{
 use bytes::Bytes;
 use flywheel_events::{Digest, envelope::CONTENT_TYPE};
 use std::{error::Error as _, time::Duration};
+use tracing::{Instrument as _, Span};
 
 /// The header with the digest of a fact's content.
 pub(super) const DIGEST: &str = "Flywheel-Digest";
@@ -40,6 +44,8 @@ struct Sent {
     event: String,
     message: PublishMessage,
     ack: Result<PublishAckFuture, PublishError>,
+    /// From its sending to the server's answer.
+    span: Span,
 }
 
 /// Publishes facts in their order. The last is published when the others are stored: what stands last says that a run has
@@ -61,7 +67,19 @@ pub(super) async fn all(log: &BusLog, mut facts: Vec<NewFact>) -> Result<Vec<App
 async fn send(log: &BusLog, fact: NewFact) -> Result<Sent, Error> {
     let event = fact.event(log.now())?;
     let subject = fact.key.subject();
-    let headers = headers(&fact, &subject)?;
+    let step = fact.key.step.as_str();
+    let span = tracing::info_span!(
+        "publish",
+        otel.name = format!("publish flywheel.log.{step}"),
+        otel.kind = "producer",
+        messaging.system = "nats",
+        messaging.operation.name = "publish",
+        messaging.operation.type = "send",
+        messaging.destination.template = format!("flywheel.log.{step}"),
+        messaging.message.id = %fact.key.event_id(),
+        messaging.message.body.size = event.len(),
+    );
+    let headers = headers(&fact, &subject, traceparent_of(&span).or_else(|| fact.traceparent.clone()))?;
     let size = event.len() + headers_bytes(&headers);
     let max = log.inner.bus.message_bytes_max();
     if size > max {
@@ -69,18 +87,18 @@ async fn send(log: &BusLog, fact: NewFact) -> Result<Sent, Error> {
     }
     let message = PublishMessage::build().payload(Bytes::from(event.clone())).headers(headers);
     let ack = log.inner.bus.jetstream.send_publish(subject, message.clone()).await;
-    Ok(Sent { fact, event, message, ack })
+    Ok(Sent { fact, event, message, ack, span })
 }
 
-fn headers(fact: &NewFact, subject: &str) -> Result<HeaderMap, Error> {
+fn headers(fact: &NewFact, subject: &str, traceparent: Option<String>) -> Result<HeaderMap, Error> {
     let value = |text: &str| text.parse::<HeaderValue>().map_err(|error| failed("write a header", error));
     let mut headers = HeaderMap::new();
     headers.insert("Content-Type", value(CONTENT_TYPE)?);
     headers.insert(DIGEST, value(&fact.digest.to_string())?);
     headers.insert(async_nats::header::NATS_EXPECTED_LAST_SUBJECT_SEQUENCE, value("0")?);
     headers.insert(async_nats::header::NATS_MESSAGE_ID, value(&message_id(subject, &fact.digest))?);
-    if let Some(traceparent) = &fact.traceparent {
-        headers.insert("traceparent", value(traceparent)?);
+    if let Some(traceparent) = traceparent {
+        headers.insert(TRACEPARENT, value(&traceparent)?);
     }
     Ok(headers)
 }
@@ -99,7 +117,20 @@ fn headers_bytes(headers: &HeaderMap) -> usize {
 }
 
 async fn settle(log: &BusLog, sent: Sent) -> Result<Appended, Error> {
-    let Sent { fact, event, message, mut ack } = sent;
+    let (step, span) = (sent.fact.key.step.clone(), sent.span.clone());
+    let outcome = settle_in(log, sent).instrument(span).await;
+    let word = match &outcome {
+        Ok(Appended::Appended(_)) => "appended",
+        Ok(Appended::Duplicate(_)) => "duplicate",
+        Ok(Appended::Conflict(_)) => "conflict",
+        Err(_) => "failed",
+    };
+    measure::sent(step.as_str(), word);
+    outcome
+}
+
+async fn settle_in(log: &BusLog, sent: Sent) -> Result<Appended, Error> {
+    let Sent { fact, event, message, mut ack, .. } = sent;
     let mut wait = RETRY_FIRST;
     let mut unknown = String::new();
     for _ in 0..TRIES_MAX {

@@ -7,7 +7,10 @@
 //! - What is in hand when this is dropped goes back at once.
 
 use super::{BusLog, connect::with_causes, failed, log::record_of, setup, topology::LOG};
-use crate::log::{Consumer, Delivery, Error, Scope, Subscription};
+use crate::{
+    log::{Consumer, Delivery, Error, Scope, Subscription},
+    telemetry::{measure, trace::TRACEPARENT},
+};
 use async_nats::jetstream::{
     AckKind, Message,
     consumer::{AckPolicy, DeliverPolicy, PullConsumer, pull},
@@ -129,6 +132,7 @@ impl BusSubscription {
             let empty = async_nats::HeaderMap::new();
             let headers = message.headers.as_ref().unwrap_or(&empty);
             let record = record_of(position, &message.subject, headers, &message.payload);
+            let traceparent = headers.get(TRACEPARENT).map(|value| value.as_str().to_owned());
             let reply = Reply(Arc::new(message.split().1));
             let record = match record {
                 Ok(record) => record,
@@ -141,7 +145,9 @@ impl BusSubscription {
             };
             if self.wants(&record.key) {
                 let (consumer, key) = (self.consumer.name.clone(), record.key.clone());
-                let delivery = Delivery { consumer, position, id: key.event_id().to_string(), key, attempts };
+                let id = key.event_id().to_string();
+                measure::delivered(consumer.as_str(), attempts);
+                let delivery = Delivery { consumer, position, id, key, attempts, traceparent };
                 self.log.keep(record);
                 self.arrived.push_back((delivery, reply));
             } else {

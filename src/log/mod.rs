@@ -128,6 +128,8 @@ pub struct Delivery {
     pub id: String,
     /// How often it has been delivered, this time included.
     pub attempts: u32,
+    /// The trace context of whoever published it, where it came with one.
+    pub traceparent: Option<String>,
 }
 
 /// A stream of deliveries to one consumer.

@@ -5,9 +5,12 @@
 //! `target/tmp/bench`, named by what it holds; delete the folder when the facts of the program have changed.
 #![allow(clippy::disallowed_methods, clippy::print_stdout, reason = "a bench measures, and prints what it measured")]
 
+mod bus;
 mod live;
 mod made;
 mod many;
+#[path = "../support/nats.rs"]
+mod nats;
 mod process;
 mod report;
 mod repository;
@@ -40,13 +43,14 @@ impl Scale {
 type Row = (&'static str, &'static str, fn(Scale) -> anyhow::Result<()>);
 
 /// Every bench. A new one is a function and a row.
-const BENCHES: [Row; 7] = [
+const BENCHES: [Row; 8] = [
     ("process", "one session as a whole process, with a fresh data folder", process::bench),
     ("sessions", "many sessions in one process, each durable", many::bench),
     ("replay", "all read models from the beginning", views::replay),
     ("live", "a read model that is kept up", live::bench),
     ("queries", "commands that ask a long log, as processes", views::queries),
     ("scan", "a session of 20 commits in a large repository", repository::bench),
+    ("bus", "the pipeline on the bus, beside bare consumers", bus::bench),
     ("size", "what it takes on disk", many::size),
 ];
 

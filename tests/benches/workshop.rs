@@ -27,7 +27,8 @@ pub struct Workshop {
     /// The log.
     pub log: EmbeddedLog,
     local: Local,
-    tools: Arc<Tools>,
+    /// What its stages are given.
+    pub tools: Arc<Tools>,
     cleaner: Cleaner,
     /// What it runs on.
     pub runtime: Runtime,

@@ -147,7 +147,8 @@ impl EmbeddedSubscription {
             } else {
                 let id = key.event_id().to_string();
                 let attempts = row.get::<_, u32>(2)?.saturating_add(1);
-                due.push(Delivery { consumer: self.consumer.name.clone(), position: row.get(0)?, key, id, attempts });
+                let (consumer, position) = (self.consumer.name.clone(), row.get(0)?);
+                due.push(Delivery { consumer, position, key, id, attempts, traceparent: None });
                 if suspect {
                     break;
                 }
