@@ -1,7 +1,13 @@
 //! Opening the program's SQLite files: ours or refused, never replaced by an empty one.
 
+use crate::files;
 use rusqlite::{Connection, ErrorCode, TransactionBehavior};
-use std::{collections::BTreeMap, path::Path, time::Duration};
+use std::{
+    collections::BTreeMap,
+    io::{Seek as _, SeekFrom, Write as _},
+    path::Path,
+    time::Duration,
+};
 
 /// How long a call waits for another process's transaction.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(60);
@@ -86,13 +92,19 @@ pub fn open(path: &Path, kind: &Kind) -> Result<Connection, Error> {
     if let Some(folder) = path.parent() {
         std::fs::create_dir_all(folder).map_err(|why| Error::Folder { path: folder.display().to_string(), why })?;
     }
+    if !path.exists() {
+        // What is in the way shows again below, where the file is made in its place, and is named there.
+        let _ = make(path, kind);
+    }
     let connect = || -> rusqlite::Result<(Connection, i32, i32)> {
-        let mut connection = Connection::open(path)?;
-        connection.busy_timeout(BUSY_TIMEOUT)?;
-        connection.set_prepared_statement_cache_capacity(64);
+        let mut connection = connect(path)?;
+        let mut found = identity(&connection)?;
+        let ours = found.0 == kind.application_id;
         // In this order: what another process makes in between is then seen whole, and taken for what it is.
-        let empty = is_empty(&connection)?;
-        let found = identity(&connection)?;
+        let empty = !ours && is_empty(&connection)?;
+        if !ours {
+            found = identity(&connection)?;
+        }
         let (ours, new) = (found.0 == kind.application_id, empty && found == (0, 0));
         if !ours && !new {
             // Not ours to switch to another journal.
@@ -106,9 +118,7 @@ pub fn open(path: &Path, kind: &Kind) -> Result<Connection, Error> {
         let transaction = connection.transaction_with_behavior(TransactionBehavior::Exclusive)?;
         // Another process may have been first.
         if identity(&transaction)? == (0, 0) {
-            transaction.execute_batch(kind.schema)?;
-            transaction.pragma_update(None, "application_id", kind.application_id)?;
-            transaction.pragma_update(None, "user_version", kind.version)?;
+            fill(&transaction, kind)?;
         }
         transaction.commit()?;
         let (application, version) = identity(&connection)?;
@@ -128,6 +138,44 @@ pub fn open(path: &Path, kind: &Kind) -> Result<Connection, Error> {
         return Err(Error::Newer { path: shown(), found: version, known: kind.version });
     }
     Ok(connection)
+}
+
+/// Opens a file for reading that this process has opened before, so that it is known to be ours and whole.
+///
+/// # Errors
+/// When it cannot be opened.
+pub fn open_again(path: &Path) -> Result<Connection, Error> {
+    connect(path).map_err(|why| Error::Sqlite { path: path.display().to_string(), why })
+}
+
+fn connect(path: &Path) -> rusqlite::Result<Connection> {
+    let connection = Connection::open(path)?;
+    connection.busy_timeout(BUSY_TIMEOUT)?;
+    connection.set_prepared_statement_cache_capacity(64);
+    Ok(connection)
+}
+
+/// Makes a file under a name that nobody opens, and gives it its own once it is whole and durable: that waits for the
+/// disk twice, where a file that is made in its place, for all to see, waits eight times.
+fn make(path: &Path, kind: &Kind) -> anyhow::Result<()> {
+    /// Where an SQLite file says how it is written and read, a byte each, and what stands there for a write-ahead log.
+    const FORMAT_VERSIONS: (u64, [u8; 2]) = (18, [2, 2]);
+    let mut file = files::temporary(path.parent().unwrap_or(Path::new(".")))?;
+    let connection = Connection::open(file.path())?;
+    connection.execute_batch("PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF;")?;
+    fill(&connection, kind)?;
+    connection.close().map_err(|(_, why)| why)?;
+    file.seek(SeekFrom::Start(FORMAT_VERSIONS.0))?;
+    file.write_all(&FORMAT_VERSIONS.1)?;
+    file.as_file().sync_all()?;
+    files::keep_new(file, path)
+}
+
+/// Makes an empty file one of this kind.
+fn fill(connection: &Connection, kind: &Kind) -> rusqlite::Result<()> {
+    connection.execute_batch(kind.schema)?;
+    connection.pragma_update(None, "application_id", kind.application_id)?;
+    connection.pragma_update(None, "user_version", kind.version)
 }
 
 fn identity(connection: &Connection) -> rusqlite::Result<(i32, i32)> {

@@ -98,17 +98,20 @@ impl Templates {
         crate::markdown::add_filters(&mut environment);
         let mut digests = BTreeMap::new();
         for (name, built_in) in BUILT_IN {
-            let path = folder.map(|folder| folder.join(name)).filter(|path| path.exists());
-            let source = match &path {
-                Some(path) => std::fs::read_to_string(path)
-                    .with_context(|| format!("cannot read the template {}", path.display()))?,
-                None => (*built_in).to_owned(),
-            };
+            digests.insert((*name).to_owned(), Digest::of(built_in.as_bytes()));
+            let Some(path) = folder.map(|folder| folder.join(name)).filter(|path| path.exists()) else { continue };
+            let source = std::fs::read_to_string(&path)
+                .with_context(|| format!("cannot read the template {}", path.display()))?;
             digests.insert((*name).to_owned(), Digest::of(source.as_bytes()));
             environment
                 .add_template_owned(*name, source)
                 .map_err(|error| anyhow::anyhow!("the template {name} does not compile: {error}"))?;
         }
+        // Ours compile, as a test checks: those that a session needs, when it needs them.
+        environment.set_loader(|name| {
+            let built_in = BUILT_IN.iter().find(|(built_in, _)| *built_in == name);
+            Ok(built_in.map(|(_, source)| (*source).to_owned()))
+        });
         Ok(Self { environment, digests })
     }
 
@@ -150,6 +153,14 @@ mod tests {
             .map(|entry| entry.expect("reads").file_name().to_string_lossy().into_owned())
             .collect();
         assert_eq!(files, BUILT_IN.iter().map(|row| row.0.to_owned()).collect());
+    }
+
+    #[test]
+    fn every_built_in_template_compiles() {
+        let templates = Templates::load(None).unwrap();
+        for (name, _) in BUILT_IN {
+            templates.environment.get_template(name).unwrap();
+        }
     }
 
     #[test]

@@ -88,7 +88,12 @@ struct Job {
 
 /// Runs the command.
 pub fn run(args: Args, context: &Context) -> anyhow::Result<Exit> {
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_time().build()?;
+    // The steps of one session wait for each other: more threads would only wake each other.
+    let mut runtime = match args.files.len() {
+        0 | 1 => tokio::runtime::Builder::new_current_thread(),
+        _ => tokio::runtime::Builder::new_multi_thread(),
+    };
+    let runtime = runtime.enable_time().build()?;
     runtime.block_on(run_all(args, context))
 }
 

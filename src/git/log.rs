@@ -6,6 +6,7 @@ use flywheel_events::{Commit, FileChange, stamp, stamp::Stamp};
 use std::{
     collections::{BTreeMap, BTreeSet},
     ops::ControlFlow,
+    thread,
 };
 
 /// How many commits a session may have.
@@ -14,6 +15,10 @@ pub const COMMITS_MAX: usize = 2_000;
 /// How many commits in a row must be older than a window before the walk stops. Dates are skewed now and then: a commit
 /// older than its parents does not hide them, unless that many follow it.
 const OLDER_MAX: usize = 512;
+
+/// How many processes count what commits changed, side by side, and the fewest commits that are worth another.
+const COUNTERS_MAX: usize = 4;
+const COMMITS_A_COUNTER: usize = 8;
 
 /// A span of time on committer dates; both ends are in it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -89,7 +94,8 @@ pub fn in_window(repo: &Repo, window: Window, author: Option<&str>) -> Result<(V
     let first = window.since.timestamp().saturating_add(i64::from(window.since.timestamp_subsec_nanos() > 0));
     let last = window.until.map_or(i64::MAX, |until| until.timestamp());
     let author = author.map(|author| name_only(author).unwrap_or_else(|| author.trim().to_owned()).to_lowercase());
-    let head = repo.head()?;
+    // A branch at HEAD is among the branches.
+    let head = if repo.is_on_a_branch() { None } else { repo.head()? };
     let mut arguments = vec![
         "log",
         "-s",
@@ -195,11 +201,11 @@ fn resolve(repo: &Repo, names: &[String]) -> Result<Vec<Option<String>>, Error> 
     }
 }
 
-/// What the commits changed, in one call, oldest first. `hashes` are full ones, newest first.
+/// What the commits changed, oldest first. `hashes` are full ones, newest first.
 fn details(repo: &Repo, hashes: &[String]) -> Result<Vec<GitCommit>, Error> {
     let shallow = repo.shallow();
     let (edge, whole): (Vec<&String>, Vec<&String>) = hashes.iter().partition(|hash| shallow.contains(hash));
-    let mut commits = diff_tree(repo, &whole, "--numstat")?;
+    let mut commits = counted(repo, &whole)?;
     // Against nothing such a commit would seem to add every file there is.
     commits
         .extend(diff_tree(repo, &edge, "-s")?.into_iter().map(|commit| GitCommit { at_shallow_edge: true, ..commit }));
@@ -210,6 +216,22 @@ fn details(repo: &Repo, hashes: &[String]) -> Result<Vec<GitCommit>, Error> {
     } else {
         Err(Error::Unreadable { command: "diff-tree", what: "a record for each commit" })
     }
+}
+
+/// What commits changed, a share of them a process: counting is all work and no waiting.
+fn counted(repo: &Repo, hashes: &[&String]) -> Result<Vec<GitCommit>, Error> {
+    let cores = thread::available_parallelism().map_or(1, usize::from).min(COUNTERS_MAX);
+    let share = hashes.len().div_ceil(cores).max(COMMITS_A_COUNTER);
+    thread::scope(|scope| {
+        let mut shares = hashes.chunks(share);
+        let own = shares.next().unwrap_or_default();
+        let others: Vec<_> = shares.map(|share| scope.spawn(|| diff_tree(repo, share, "--numstat"))).collect();
+        let mut commits = diff_tree(repo, own, "--numstat")?;
+        for other in others {
+            commits.extend(other.join().expect("reading an answer does not panic")?);
+        }
+        Ok(commits)
+    })
 }
 
 fn diff_tree(repo: &Repo, hashes: &[&String], form: &str) -> Result<Vec<GitCommit>, Error> {

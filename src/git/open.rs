@@ -102,6 +102,13 @@ impl Repo {
             .filter(|n| !n.is_empty()))
     }
 
+    /// Whether HEAD is a local branch, with or without a commit.
+    pub(super) fn is_on_a_branch(&self) -> bool {
+        let head = read_short(&self.git_dir.join("HEAD")).unwrap_or_default();
+        // Where refs are not files, this one says nothing and leads nowhere.
+        head.strip_prefix("ref: refs/heads/").is_some_and(|branch| branch.trim() != ".invalid")
+    }
+
     /// The commits at which a shallow clone ends: their parents exist, but not here.
     pub(super) fn shallow(&self) -> Vec<String> {
         let text = std::fs::read_to_string(self.common_dir.join("shallow")).unwrap_or_default();

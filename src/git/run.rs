@@ -126,6 +126,22 @@ fn call(
     Ok((status, answer, complaint))
 }
 
+/// Reads git's answer in pieces, as they come, until `each` has enough; git is ended then.
+pub(super) fn pieces(
+    repo: &Repo,
+    arguments: &[&str],
+    input: &[u8],
+    each: &mut dyn FnMut(&[u8]) -> ControlFlow<()>,
+) -> Result<(), Error> {
+    let mut enough = false;
+    let (status, complaint) = run(repo, arguments, input, Config::Repository, &mut |piece| {
+        let flow = each(piece);
+        enough = flow.is_break();
+        flow
+    })?;
+    if enough || status.success() { Ok(()) } else { Err(failed(repo, arguments, &complaint)) }
+}
+
 /// Reads git's answer as NUL-ended fields until `each` has enough; git is ended then.
 pub(super) fn fields(
     repo: &Repo,
@@ -133,10 +149,9 @@ pub(super) fn fields(
     each: &mut dyn FnMut(&[u8]) -> ControlFlow<()>,
 ) -> Result<(), Error> {
     let mut open: Vec<u8> = vec![];
-    let mut enough = false;
     let mut too_much = false;
-    let (status, complaint) = run(repo, arguments, b"", Config::Repository, &mut |chunk| {
-        let mut parts = chunk.split(|byte| *byte == 0).peekable();
+    pieces(repo, arguments, b"", &mut |piece| {
+        let mut parts = piece.split(|byte| *byte == 0).peekable();
         while let Some(part) = parts.next() {
             too_much = open.len().saturating_add(part.len()) > OUTPUT_BYTES_MAX;
             if too_much {
@@ -144,20 +159,16 @@ pub(super) fn fields(
             }
             open.extend_from_slice(part);
             if parts.peek().is_some() {
-                enough = each(&open).is_break();
+                each(&open)?;
                 open.clear();
-            }
-            if enough {
-                return ControlFlow::Break(());
             }
         }
         ControlFlow::Continue(())
     })?;
-    match (too_much, enough || status.success()) {
-        (true, _) => Err(Error::TooMuch { command: name(arguments), limit: OUTPUT_BYTES_MAX }),
-        (false, true) => Ok(()),
-        (false, false) => Err(failed(repo, arguments, &complaint)),
+    if too_much {
+        return Err(Error::TooMuch { command: name(arguments), limit: OUTPUT_BYTES_MAX });
     }
+    Ok(())
 }
 
 fn run(
@@ -180,7 +191,8 @@ fn supervise(
     each: &mut dyn FnMut(&[u8]) -> ControlFlow<()>,
 ) -> Result<Option<(ExitStatus, Vec<u8>)>, Error> {
     let deadline = Instant::now().checked_add(limit);
-    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    command.stdin(if input.is_empty() { Stdio::null() } else { Stdio::piped() });
+    command.stdout(Stdio::piped()).stderr(Stdio::piped());
     #[cfg(unix)]
     std::os::unix::process::CommandExt::process_group(&mut command, 0);
     let mut child = Running(command.spawn().map_err(|error| match error.kind() {
@@ -202,7 +214,8 @@ fn supervise(
         }
     }
     drop(answers);
-    // Its answer has ended, and so does it, unless it closed its output to stay on.
+    // Its answer has ended, and so does it, unless it closed its output to stay on. Its complaints end when it does.
+    let complaint = complaints.recv_timeout(left(deadline)).unwrap_or_default();
     let status = loop {
         match child.0.try_wait()? {
             Some(status) => break status,
@@ -210,7 +223,7 @@ fn supervise(
             None => std::thread::sleep(Duration::from_micros(200)),
         }
     };
-    Ok(Some((status, complaints.recv_timeout(left(deadline)).unwrap_or_default())))
+    Ok(Some((status, complaint)))
 }
 
 fn left(deadline: Option<Instant>) -> Duration {

@@ -288,7 +288,7 @@ fn nothing_of_the_repository_is_executed() {
     assert_eq!(collected.commits.len(), 2);
     assert_eq!(collected.commits[0].files.len(), 2, "the root commit counts, whatever log.showRoot says");
     assert_eq!(listed(&repo, &[&first[..8]]).unwrap().commits.len(), 1);
-    let tree = Tree::read(&repo, &repo.head().unwrap().unwrap()).unwrap();
+    let tree = Tree::at_head(&repo).unwrap().unwrap();
     let mut warnings = vec![];
     let project = crate::project::read(&repo, &tree, &mut warnings).unwrap();
     assert_eq!(project.readme.unwrap().text, "# x\n");
@@ -298,6 +298,37 @@ fn nothing_of_the_repository_is_executed() {
     // The trap works: git's own diff springs it.
     sandbox.git(&["diff"]);
     assert!(sprung.exists());
+}
+
+#[test]
+fn files_are_read_in_their_order_and_too_large_ones_are_left() {
+    let sandbox = Sandbox::new();
+    let contents = [("a", 200_000), ("b", 3), ("c", 200_001), ("d", 0), ("e", 65_536), ("f", 5_000_000), ("g", 1)];
+    for (name, length) in contents {
+        sandbox.write(name, "\n".repeat(length));
+    }
+    sandbox.commit("all", "2025-12-02T10:00:00+0000");
+    let repo = open(&sandbox);
+    let tree = Tree::at_head(&repo).unwrap().unwrap();
+    let blobs = read_files(&repo, &tree.entries.iter().collect::<Vec<_>>(), 200_000).unwrap();
+    let expect = contents.map(|(_, length)| match length {
+        200_001.. => Blob::TooLarge(length as u64),
+        _ => Blob::Whole("\n".repeat(length).into_bytes()),
+    });
+    assert!(blobs == expect);
+}
+
+#[test]
+fn commits_of_a_head_without_a_branch_are_found_too() {
+    let sandbox = Sandbox::new();
+    sandbox.grow("a", 1, "on main", "2025-12-02T10:00:00Z");
+    sandbox.git(&["checkout", "-q", "--detach"]);
+    sandbox.grow("a", 1, "on nothing", "2025-12-02T10:01:00Z");
+    let collected = collect(&open(&sandbox), window(ALL.0, ALL.1), None).unwrap();
+    assert_eq!(
+        collected.commits.iter().map(|commit| commit.message.as_str()).collect::<Vec<_>>(),
+        ["on main", "on nothing"]
+    );
 }
 
 #[test]

@@ -2,7 +2,10 @@
 
 use super::{Error, Repo, run};
 use flywheel_events::Structure;
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    ops::ControlFlow,
+};
 
 /// How many top-level names a structure lists.
 const TOP_LEVEL_MAX: usize = 100;
@@ -37,16 +40,20 @@ pub enum Blob {
 }
 
 impl Tree {
-    /// Reads the tree of a commit by its full hash.
+    /// Reads the tree at `HEAD`; none in a repository without commits.
     ///
     /// # Errors
     /// When git does not answer, or the tree is larger than an answer may be.
-    pub fn read(repo: &Repo, commit: &str) -> Result<Self, Error> {
-        let answer = run::output(repo, &["ls-tree", "-r", "-z", "--full-tree", commit], b"")?;
+    pub fn at_head(repo: &Repo) -> Result<Option<Self>, Error> {
+        let answer = match run::output(repo, &["ls-tree", "-r", "-z", "--full-tree", "HEAD"], b"") {
+            Ok(answer) => answer,
+            Err(error @ Error::Failed { .. }) => return repo.head()?.map_or(Ok(None), |_| Err(error)),
+            Err(error) => return Err(error),
+        };
         let unreadable = Error::Unreadable { command: "ls-tree", what: "mode, type, object, path" };
         let lines = answer.split(|byte| *byte == 0).filter(|line| !line.is_empty());
         let entries: Option<Vec<Entry>> = lines.map(|line| entry(&String::from_utf8_lossy(line))).collect();
-        Ok(Self { entries: entries.ok_or(unreadable)? })
+        Ok(Some(Self { entries: entries.ok_or(unreadable)? }))
     }
 
     /// The entry at a path, if it is a file.
@@ -83,37 +90,57 @@ impl Tree {
     }
 }
 
-/// The contents of files, in their order, in two calls: sizes first, so that no large one is read.
+/// The contents of files, in their order. A call tells the size of each before its contents, and ends at one that is too
+/// large, so that no such file is taken in; the next call goes on behind it.
 ///
 /// # Errors
 /// When git does not answer.
 pub fn read_files(repo: &Repo, entries: &[&Entry], bytes_max: u64) -> Result<Vec<Blob>, Error> {
-    if entries.is_empty() {
-        return Ok(vec![]);
-    }
-    let unreadable = || Error::Unreadable { command: "cat-file", what: "object, type, size, contents" };
-    let input: String = entries.iter().map(|entry| format!("{}\n", entry.object)).collect();
-    let sizes = run::output(repo, &["cat-file", "--batch-check=%(objectsize)"], input.as_bytes())?;
-    let sizes: Option<Vec<u64>> = String::from_utf8_lossy(&sizes).lines().map(|line| line.parse().ok()).collect();
-    let sizes = sizes.filter(|sizes| sizes.len() == entries.len()).ok_or_else(unreadable)?;
-
-    let small = entries.iter().zip(&sizes).filter(|(_, size)| **size <= bytes_max);
-    let input: String = small.map(|(entry, _)| format!("{}\n", entry.object)).collect();
-    let answer = run::output(repo, &["cat-file", "--batch=%(objectsize)"], input.as_bytes())?;
-    let mut rest = answer.as_slice();
-    let mut blobs = vec![];
-    for size in sizes {
-        if size > bytes_max {
-            blobs.push(Blob::TooLarge(size));
-            continue;
+    let mut blobs: Vec<Blob> = vec![];
+    while let Some(rest) = entries.get(blobs.len()..).filter(|rest| !rest.is_empty()) {
+        let input: String = rest.iter().map(|entry| format!("{}\n", entry.object)).collect();
+        let mut answer = Answer { bytes_max, ..Answer::default() };
+        run::pieces(repo, &["cat-file", "--batch=%(objectsize)"], input.as_bytes(), &mut |piece| answer.take(piece))?;
+        if answer.blobs.is_empty() || answer.unreadable {
+            return Err(Error::Unreadable { command: "cat-file", what: "size, contents" });
         }
-        let size = usize::try_from(size).map_err(|_| unreadable())?;
-        let start = rest.iter().position(|byte| *byte == b'\n').ok_or_else(unreadable)?.saturating_add(1);
-        let end = start.saturating_add(size);
-        blobs.push(Blob::Whole(rest.get(start..end).ok_or_else(unreadable)?.to_vec()));
-        rest = rest.get(end.saturating_add(1)..).unwrap_or_default();
+        blobs.extend(answer.blobs);
     }
     Ok(blobs)
+}
+
+/// What was read of an answer: a line with the size of each object, its contents, a line end.
+#[derive(Default)]
+struct Answer {
+    bytes_max: u64,
+    open: Vec<u8>,
+    blobs: Vec<Blob>,
+    unreadable: bool,
+}
+
+impl Answer {
+    fn take(&mut self, piece: &[u8]) -> ControlFlow<()> {
+        self.open.extend_from_slice(piece);
+        while let Some(line) = self.open.iter().position(|byte| *byte == b'\n') {
+            let size = self.open.get(..line).and_then(|size| std::str::from_utf8(size).ok()?.parse::<u64>().ok());
+            let (Some(size), start) = (size, line.saturating_add(1)) else {
+                self.unreadable = true;
+                return ControlFlow::Break(());
+            };
+            if size > self.bytes_max {
+                self.blobs.push(Blob::TooLarge(size));
+                return ControlFlow::Break(());
+            }
+            let end = usize::try_from(size).unwrap_or(usize::MAX).saturating_add(start);
+            // With the line end behind them, which may come later.
+            if self.open.len() <= end {
+                break;
+            }
+            self.blobs.push(Blob::Whole(self.open.get(start..end).unwrap_or_default().to_vec()));
+            self.open.drain(..=end);
+        }
+        ControlFlow::Continue(())
+    }
 }
 
 /// `mode SP type SP object TAB path`.

@@ -5,6 +5,7 @@
 
 pub mod document;
 mod judge;
+mod plain;
 pub mod report;
 pub mod session;
 pub mod source;

@@ -2,9 +2,7 @@
 //!
 //! X: twitter-text, configuration v3. Bluesky: `app.bsky.feed.post`. Mastodon: its `StatusLengthValidator`.
 
-use std::sync::LazyLock;
-
-use regex::Regex;
+use super::links::{has_protocol, links};
 use unicode_normalization::UnicodeNormalization;
 use unicode_segmentation::UnicodeSegmentation;
 
@@ -38,7 +36,7 @@ const URL_WEIGHT: usize = 23;
 
 /// What a piece of text is to a platform.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Kind {
+pub(super) enum Kind {
     /// A URL with a protocol, or a domain with a valid top level.
     Url,
     /// Something with a protocol whose host no platform links, such as `http://localhost`.
@@ -141,10 +139,6 @@ fn weigh_mastodon(kind: Kind, text: &str) -> usize {
     }
 }
 
-fn has_protocol(text: &str) -> bool {
-    text.get(..4).is_some_and(|start| start.eq_ignore_ascii_case("http"))
-}
-
 /// Whether a grapheme is an emoji: joined, coloured, a flag, a keycap, or alone.
 fn is_emoji(grapheme: &str) -> bool {
     let mut chars = grapheme.chars();
@@ -175,56 +169,3 @@ fn entities(text: &str) -> impl Iterator<Item = (Kind, usize, usize)> {
         Some((Kind::Grapheme, at - grapheme.len(), at))
     })
 }
-
-/// URLs, mentions and tags, in their order and apart.
-fn links(text: &str) -> Vec<(Kind, usize, usize)> {
-    static LINKS: LazyLock<Regex> = LazyLock::new(|| Regex::new(&pattern()).expect("a test runs it"));
-    if !text.contains(['.', '@', '#', ':']) {
-        return Vec::new();
-    }
-    let mut found = Vec::new();
-    let mut at = 0;
-    while let Some(captures) = LINKS.captures_at(text, at) {
-        let kinds = [("url", Kind::Url), ("address", Kind::Address), ("mention", Kind::Mention), ("tag", Kind::Tag)];
-        let Some((kind, link)) = kinds.iter().find_map(|(name, kind)| Some((*kind, captures.name(name)?))) else {
-            break;
-        };
-        // `main.rs_old` and `a.comx` are no domains.
-        let word = |c: char| c.is_alphanumeric() || c == '_' || c == '@';
-        let bare = kind == Kind::Url && !has_protocol(link.as_str());
-        if bare && text[link.end()..].starts_with(word) {
-            at = link.end();
-            continue;
-        }
-        found.push((kind, link.start(), link.end()));
-        at = link.end();
-    }
-    found
-}
-
-fn pattern() -> String {
-    let tops = TOP_LEVELS.split_whitespace().collect::<Vec<_>>().join("|");
-    // Without a protocol only a domain of Latin letters is linked, so that it may follow other scripts directly.
-    let host = format!(r"(?:[\p{{L}}\p{{N}}](?:[\p{{L}}\p{{N}}_-]*[\p{{L}}\p{{N}}])?\.)+(?:{tops})");
-    let bare = format!(
-        r"(?:[a-z0-9\u{{C0}}-\u{{24F}}](?:[a-z0-9\u{{C0}}-\u{{24F}}_-]*[a-z0-9\u{{C0}}-\u{{24F}}])?\.)+(?:{tops})"
-    );
-    let path = r"(?::[0-9]+)?(?:/(?:[\p{L}\p{N}!*';:=+,.$/%#\[\]_~@|&()–-]*[\p{L}\p{N}=_#/+&~-])?)?(?:\?[\p{L}\p{N}!?*'();:&=+$/%#\[\]_.,~|@-]*[\p{L}\p{N}_&=#/-])?";
-    let before = r"(?:^|[^a-z0-9\u{C0}-\u{24F}@＠$#＃_./-])";
-    format!(
-        r#"(?i){before}(?:(?P<url>(?:https?://{host}|{bare})(?-u:\b){path})|(?P<address>https?://[^\s<>"]+)|(?P<mention>[@＠][a-z0-9_]+(?:@[a-z0-9.-]+[a-z0-9])?)|(?P<tag>[#＃$][\p{{L}}\p{{N}}_]+))"#
-    )
-}
-
-/// Top-level domains: the countries', and the common ones of the others.
-const TOP_LEVELS: &str = "com org net edu gov mil int info biz name pro mobi jobs travel app dev page blog cloud online \
-    site store shop tech xyz top club live news media wiki space website agency studio design games game io \
-    foundation software systems network digital academy zone tools social world today email support community \
-    finance capital money trade trading exchange art link click run codes engineering company technology \
-    ac ad ae af ag ai al am ao aq ar as at au aw ax az ba bb bd be bf bg bh bi bj bm bn bo br bs bt bw by bz ca cc cd \
-    cf cg ch ci ck cl cm cn co cr cu cv cw cx cy cz de dj dk dm do dz ec ee eg er es et eu fi fj fk fm fo fr ga gd ge \
-    gf gg gh gi gl gm gn gp gq gr gs gt gu gw gy hk hm hn hr ht hu id ie il im in iq ir is it je jm jo jp ke kg kh ki \
-    km kn kp kr kw ky kz la lb lc li lk lr ls lt lu lv ly ma mc md me mg mh mk ml mm mn mo mp mq mr ms mt mu mv mw mx \
-    my mz na nc ne nf ng ni nl no np nr nu nz om pa pe pf pg ph pk pl pm pn pr ps pt pw py qa re ro rs ru rw sa sb sc \
-    sd se sg sh si sk sl sm sn so sr ss st su sv sx sy sz tc td tf tg th tj tk tl tm tn to tr tt tv tw tz ua ug uk us \
-    uy uz va vc ve vg vi vn vu wf ws ye yt za zm zw";

@@ -4,6 +4,7 @@
 //! cut inside a URL, a grapheme, a mention or a tag, unless it is longer than a part alone.
 
 mod count;
+mod links;
 
 use unicode_normalization::UnicodeNormalization;
 

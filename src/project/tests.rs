@@ -10,7 +10,7 @@ fn project(files: &[(&str, &str)]) -> (Project, Vec<String>) {
     files.iter().for_each(|(path, text)| sandbox.write(path, text));
     sandbox.commit("x", "2025-12-02T11:00:00Z");
     let repo = Repo::open(&sandbox.repo, std::slice::from_ref(&sandbox.root), Duration::from_secs(30)).unwrap();
-    let tree = Tree::read(&repo, &repo.head().unwrap().unwrap()).unwrap();
+    let tree = Tree::at_head(&repo).unwrap().unwrap();
     let mut warnings = vec![];
     let project = read(&repo, &tree, &mut warnings).unwrap();
     (project, warnings)

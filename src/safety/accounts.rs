@@ -57,7 +57,13 @@ impl Accounts {
         if text.bytes().filter(u8::is_ascii_digit).count() < DIGITS_MIN {
             return;
         }
-        self.ids.extend(INTERACTIVE_BROKERS.find_iter(text).map(|id| id.as_str().to_owned()));
+        let bytes = text.as_bytes();
+        if bytes.windows(2).any(|pair| matches!(pair[0], b'U' | b'F') && pair[1].is_ascii_digit()) {
+            self.ids.extend(INTERACTIVE_BROKERS.find_iter(text).map(|id| id.as_str().to_owned()));
+        }
+        if !bytes.windows(3).any(|start| start.eq_ignore_ascii_case(b"acc")) {
+            return;
+        }
         for captures in NAMED.captures_iter(text) {
             let Some(id) = captures.name("v") else { continue };
             let after = &text[id.end()..];

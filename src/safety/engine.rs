@@ -2,10 +2,12 @@
 
 use std::{
     borrow::Cow,
+    collections::BTreeMap,
     sync::{LazyLock, OnceLock},
 };
 
-use regex::{Captures, Regex, RegexSet};
+use aho_corasick::AhoCorasick;
+use regex::{Captures, Regex};
 
 use super::{
     rules::{self, Rule},
@@ -55,9 +57,14 @@ impl<'h> Hit<'h> {
     }
 }
 
-/// A compiled table. One pass of the gate over a text says which rules' key words are in it; only those are run.
+/// A table of rules. One pass over a text says which rules' key words are in it; only those are tried, and no pattern is
+/// compiled before it is: most texts hold no secret, and compiling takes longer than a session does.
 pub(super) struct Engine {
-    gate: RegexSet,
+    words: AhoCorasick,
+    /// The rules of each key word, a bit a rule.
+    of_word: Vec<u128>,
+    /// The rules without key words.
+    of_no_word: u128,
     rules: Vec<(&'static Rule, OnceLock<Regex>)>,
 }
 
@@ -76,23 +83,31 @@ pub(super) fn people() -> &'static Engine {
 impl Engine {
     fn new(rules: impl Iterator<Item = &'static Rule>) -> Self {
         let rules: Vec<_> = rules.map(|rule| (rule, OnceLock::new())).collect();
-        let gates = rules.iter().map(|(rule, _)| match rule.keywords {
-            [] => rule.pattern.to_owned(),
-            words => {
-                let words: Vec<String> = words.iter().map(|word| regex::escape(word)).collect();
-                format!("(?i-u:{})", words.join("|"))
-            }
-        });
-        Self { gate: RegexSet::new(gates).expect("the table's key words are literals"), rules }
+        let mut of_word: BTreeMap<&str, u128> = BTreeMap::new();
+        let mut of_no_word = 0;
+        for (rank, (rule, _)) in rules.iter().enumerate() {
+            let bit = 1_u128.checked_shl(rank as u32).expect("a test builds the engines: a rule has its bit");
+            rule.keywords.iter().for_each(|word| *of_word.entry(word).or_default() |= bit);
+            of_no_word |= if rule.keywords.is_empty() { bit } else { 0 };
+        }
+        let words = AhoCorasick::builder().ascii_case_insensitive(true).build(of_word.keys());
+        let words = words.expect("a few hundred short words");
+        Self { words, of_word: of_word.into_values().collect(), of_no_word, rules }
     }
 
     /// Everything the rules find, in the order of the rules.
     pub fn find(&self, text: &str) -> Vec<Span> {
+        let found = self.words.find_overlapping_iter(text);
+        let mut due = found.fold(self.of_no_word, |due, word| due | self.of_word[word.pattern().as_usize()]);
         let mut spans = Vec::new();
-        for rank in self.gate.matches(text) {
+        while due != 0 {
+            let rank = due.trailing_zeros() as usize;
+            due &= due - 1;
             let (rule, pattern) = &self.rules[rank];
-            let pattern = pattern.get_or_init(|| Regex::new(rule.pattern).expect("a test compiles every pattern"));
-            find_one(text, rule, pattern, rank + 1, &mut spans);
+            if (rule.likely)(text) {
+                let pattern = pattern.get_or_init(|| Regex::new(rule.pattern).expect("a test compiles every pattern"));
+                find_one(text, rule, pattern, rank + 1, &mut spans);
+            }
         }
         spans
     }

@@ -179,11 +179,13 @@ fn is_untouched(field: &str, text: &str) -> bool {
 
 /// Whether the field's name makes its value a secret.
 fn is_secret_field(name: &str, text: &str) -> bool {
+    let named = shape::named(name);
     let value = text.trim();
-    if shape::is_placeholder(value) {
+    // Hardly a field is named after a secret, so its name is asked first.
+    if named == Named::Nothing || shape::is_placeholder(value) {
         return false;
     }
-    match shape::named(name) {
+    match named {
         Named::Secret => true,
         Named::Perhaps => {
             let scheme = ["bearer ", "basic ", "token "].iter().any(|scheme| value.to_lowercase().starts_with(scheme));

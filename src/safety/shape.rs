@@ -192,6 +192,12 @@ pub(super) fn is_passphrase(value: &str) -> bool {
     value.len() >= 20 && value.split(['-', '.', ' ']).filter(|word| word.len() >= 3).count() >= 4
 }
 
+/// Whether so many characters of which tokens are made stand in a row.
+pub(super) fn has_run(text: &str, length: usize) -> bool {
+    let token = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.');
+    text.len() >= length && text.as_bytes().split(|byte| !token(*byte)).any(|run| run.len() >= length)
+}
+
 /// Both cases and digits.
 pub(super) fn is_mixed(value: &str) -> bool {
     let has = |is: fn(&u8) -> bool| value.bytes().any(|byte| is(&byte));

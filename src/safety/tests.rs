@@ -185,6 +185,11 @@ fn values_beside_key_words_go() {
         "https://hooks.slack.com/services/[redacted:slack-webhook]",
     );
     check(
+        "https://hooks.slack-gov.com/services/T00000001/B00000002/q7Zk2Xv9Lp4Wm8Rt3Bn6Yc1H",
+        "https://hooks.slack-gov.com/services/[redacted:slack-webhook]",
+    );
+    check("Server=db; Uid=app; Pwd = swordfish", "Server=db; Uid=app; Pwd =[redacted:connection-string]");
+    check(
         "https://discord.com/api/webhooks/123456789012345678/q7Zk2Xv9Lp4Wm8Rt3Bn6Yc1H",
         "https://discord.com/api/webhooks/[redacted:discord-webhook]",
     );

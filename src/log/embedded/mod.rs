@@ -71,9 +71,7 @@ impl EmbeddedLog {
         let pooled = pool().pop();
         let connection = match pooled {
             Some(connection) => connection,
-            None => {
-                sqlite::open(&self.inner.path, &sqlite::Kind::LOG).map_err(|error| Error::File(error.to_string()))?
-            }
+            None => sqlite::open_again(&self.inner.path).map_err(|error| Error::File(error.to_string()))?,
         };
         let outcome = read(&connection);
         pool().push(connection);

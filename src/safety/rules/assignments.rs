@@ -59,7 +59,7 @@ pub(super) const RULES: &[Rule] = &[
     Rule::new(
         "connection-string",
         "a password in a connection string",
-        &["pwd=", "password="],
+        &["pwd", "password"],
         r#"(?i:(?:server|host|data source|user id|uid|user|username|database|dbname)[ ]*=[^;\n"']*;[^\n"']*?(?:password|pwd)[ ]*=)(?P<v>[^;\n"'\[]+)"#,
     )
     .accept(|hit| !shape::is_placeholder(hit.value())),

@@ -1,6 +1,7 @@
 //! Tokens of code hosts and package registries, in their published formats.
 
 use super::Rule;
+use crate::safety::shape;
 
 pub(super) const RULES: &[Rule] = &[
     Rule::new(
@@ -43,6 +44,7 @@ pub(super) const RULES: &[Rule] = &[
         &["cio"],
         r"(?-u:\b)cio[A-Za-z0-9]{32}(?-u:\b)",
     )
+    .likely(|text| shape::has_run(text, 35))
     .accept(|hit| hit.value().bytes().any(|byte| byte.is_ascii_digit())),
     Rule::new("rubygems-token", "a RubyGems API key", &["rubygems_"], r"rubygems_[0-9a-f]{48,}"),
     Rule::new("docker-token", "a Docker Hub token", &["dckr_"], r"dckr_(?:pat|oat)_[A-Za-z0-9_-]{27,}"),

@@ -23,6 +23,7 @@ pub(super) const RULES: &[Rule] = &[
         &[],
         r"(?-u:\b)S[ACNOUX][A-Z2-7]{56}(?-u:\b)",
     )
+    .likely(|text| shape::has_run(text, 58))
     .accept(|hit| hit.value().bytes().any(|byte| byte.is_ascii_digit())),
     Rule::new(
         "jwt",

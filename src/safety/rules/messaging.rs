@@ -14,7 +14,7 @@ pub(super) const RULES: &[Rule] = &[
     Rule::new(
         "slack-webhook",
         "a Slack webhook's address",
-        &["hooks.slack.com"],
+        &["hooks.slack"],
         r"(?:https?://)?hooks\.slack(?:-gov)?\.com/(?:services|workflows|triggers)/(?P<v>[A-Za-z0-9_/+-]{20,})",
     )
     .accept(|hit| !shape::is_placeholder(hit.value())),
@@ -36,9 +36,11 @@ pub(super) const RULES: &[Rule] = &[
         &[],
         r"[MNO][A-Za-z0-9_-]{23,27}\.[A-Za-z0-9_-]{6}\.[A-Za-z0-9_-]{27,}",
     )
+    .likely(|text| shape::has_run(text, 59))
     .accept(|hit| shape::is_mixed(hit.value())),
     Rule::new("telegram-token", "a Telegram bot token", &[":aa"], r"[0-9]{8,10}:AA[A-Za-z0-9_-]{32,}"),
-    Rule::new("twilio-key", "a Twilio account id or key", &["ac", "sk"], r"(?-u:\b)(?:AC|SK)[0-9a-f]{32}(?-u:\b)"),
+    Rule::new("twilio-key", "a Twilio account id or key", &["ac", "sk"], r"(?-u:\b)(?:AC|SK)[0-9a-f]{32}(?-u:\b)")
+        .likely(|text| shape::has_run(text, 34)),
     Rule::new("sendgrid-key", "a SendGrid API key", &["sg."], r"(?-u:\b)SG\.[A-Za-z0-9_-]{16,}\.[A-Za-z0-9_-]{30,}"),
     Rule::new("mailgun-key", "a Mailgun API key", &["key-"], r"(?:^|[^A-Za-z0-9_-])(?P<v>key-[0-9a-z]{32})(?-u:\b)"),
     Rule::new("mailchimp-key", "a Mailchimp API key", &["-us"], r"(?-u:\b)[0-9a-f]{32}-us[0-9]{1,2}(?-u:\b)"),

@@ -12,10 +12,14 @@ pub(super) const RULES: &[Rule] = &[
         &["@", "%40"],
         r"[\p{L}\p{N}._%+-]*[\p{L}\p{N}_+-](?:@|%40)(?P<domain>[\p{L}\p{N}](?:[\p{L}\p{N}-]*[\p{L}\p{N}])?(?:\.[\p{L}\p{N}](?:[\p{L}\p{N}-]*[\p{L}\p{N}])?)*\.(?P<tld>\p{L}{2,}))",
     )
+    .likely(has_domain)
     .accept(is_email),
     Rule::new("public-ip", "a public IP address", &[], r"[0-9]{1,3}\.[0-9]{1,3}\.[0-9]{1,3}\.[0-9]{1,3}")
+        .likely(has_four_parts)
         .accept(is_public_v4),
-    Rule::new("public-ip", "a public IP address", &[], r"[23][0-9A-Fa-f]{3}:[0-9A-Fa-f:]{2,35}").accept(is_public_v6),
+    Rule::new("public-ip", "a public IP address", &[], r"[23][0-9A-Fa-f]{3}:[0-9A-Fa-f:]{2,35}")
+        .likely(has_hex_group)
+        .accept(is_public_v6),
     Rule::new(
         PHONE,
         "a phone number in its international or a clear national form",
@@ -29,11 +33,12 @@ pub(super) const RULES: &[Rule] = &[
         &[],
         r"(?:1[ -])?(?:\([2-9][0-9]{2}\) ?[2-9][0-9]{2}[ -]|[2-9][0-9]{2}-[2-9][0-9]{2}-)[0-9]{4}",
     )
+    .likely(has_national_number)
     .accept(stands_alone),
     Rule::new(
         PHONE,
         "a phone number in its international or a clear national form",
-        &["phone", "mobile", "tel", "call", "fax", "whatsapp", "sms"],
+        &["phone", "mobile", "tel", "cell", "fax", "whatsapp", "sms"],
         r"(?-u:\b)(?i-u:(?:tele)?phone|mobile|tel|fax|whatsapp|cell)(?:[ .]?(?i-u:number|no))?[ ]?[:.=][ ]*(?P<v>[+(]?[0-9](?:[ ()/.-]{0,2}[0-9]){6,14})",
     )
     .accept(stands_alone),
@@ -45,6 +50,43 @@ const NOT_DOMAINS: &[&str] = &[
     "service", "timer", "socket", "lock", "html", "css", "scss", "txt", "md", "py", "rs", "go", "sh", "tgz", "gz",
     "zip", "whl",
 ];
+
+/// Something before an `@`, and a domain of several labels behind it.
+fn has_domain(text: &str) -> bool {
+    let signs = text.match_indices('@').chain(text.match_indices("%40"));
+    let named = |at: usize| text[..at].ends_with(|c: char| !c.is_whitespace());
+    let behind = |at: usize| text[at..].split(char::is_whitespace).next().unwrap_or_default();
+    signs.into_iter().any(|(at, sign)| named(at) && behind(at + sign.len()).contains('.'))
+}
+
+/// Three digits with a point behind them, close to each other.
+fn has_four_parts(text: &str) -> bool {
+    const LENGTH_MAX: usize = 4;
+    let ends = |pair: &[u8]| pair[0].is_ascii_digit() && pair[1] == b'.';
+    let mut ends = text.as_bytes().windows(2).enumerate().filter(|(_, pair)| ends(pair)).map(|(at, _)| at);
+    let (Some(mut first), Some(mut second)) = (ends.next(), ends.next()) else { return false };
+    ends.any(|third| {
+        let close = third - first <= 2 * LENGTH_MAX;
+        (first, second) = (second, third);
+        close
+    })
+}
+
+/// Four hexadecimal digits and a colon, as in an address of version 6.
+fn has_hex_group(text: &str) -> bool {
+    let group = |bytes: &[u8]| {
+        matches!(bytes[0], b'2' | b'3') && bytes[4] == b':' && bytes[1..4].iter().all(u8::is_ascii_hexdigit)
+    };
+    text.as_bytes().windows(5).any(group)
+}
+
+/// Four digits behind a hyphen or a blank, which follows a digit.
+fn has_national_number(text: &str) -> bool {
+    let number = |bytes: &[u8]| {
+        bytes[0].is_ascii_digit() && matches!(bytes[1], b'-' | b' ') && bytes[2..].iter().all(u8::is_ascii_digit)
+    };
+    text.as_bytes().windows(6).any(number)
+}
 
 fn is_email(hit: &Hit<'_>) -> bool {
     let (domain, ending) = (hit.name("domain").unwrap_or_default(), hit.name("tld").unwrap_or_default());

@@ -41,7 +41,8 @@ pub(super) const RULES: &[Rule] = &[
     Rule::new("grafana-token", "a Grafana token", &["glsa_", "glc_"], r"gl(?:sa|c)_[A-Za-z0-9_=+/]{32,}"),
     Rule::new("sentry-token", "a Sentry token", &["sntrys_", "sntryu_"], r"sntry[su]_[A-Za-z0-9_=+/.-]{40,}"),
     Rule::new("postman-key", "a Postman API key", &["pmak-"], r"PMAK-[0-9a-f]{24}-[0-9a-f]{34}"),
-    Rule::new("airtable-token", "an Airtable token", &["pat"], r"(?-u:\b)pat[A-Za-z0-9]{14}\.[0-9a-f]{64}"),
+    Rule::new("airtable-token", "an Airtable token", &["pat"], r"(?-u:\b)pat[A-Za-z0-9]{14}\.[0-9a-f]{64}")
+        .likely(|text| shape::has_run(text, 82)),
     Rule::new("figma-token", "a Figma token", &["figd_"], r"figd_[A-Za-z0-9_-]{40,}"),
     Rule::new(
         "langsmith-key",

@@ -7,7 +7,7 @@
 use crate::{
     commits::{from_record, from_records, in_order, link_reverts, unique},
     git::{self, Repo, Tree, Window},
-    project,
+    project::{self, Project},
     stages::graph::Stop,
     wording::count,
     world::{World, last_component},
@@ -15,7 +15,7 @@ use crate::{
 use chrono::TimeDelta;
 use flywheel_events::{Commit, CommitRecord, FiguresFrom, RepoScanned, RepoStats, SessionCompleted, stamp::Stamp};
 use rust_decimal::{Decimal, prelude::ToPrimitive};
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, thread};
 
 /// How many files the commits of a fact list in all. Beyond them the totals still count every one.
 const FILES_LISTED_MAX: usize = 4_000;
@@ -70,19 +70,21 @@ fn from_session(session: &SessionCompleted, repo_path: Option<&str>, reason: Str
 
 /// What git says.
 fn from_repository(session: &SessionCompleted, repo: &Repo) -> Result<RepoScanned, Stop> {
+    // Side by side: most of both is waiting for git.
+    let ((found, odd), (tree, project)) = thread::scope(|scope| {
+        let at_head = scope.spawn(|| at_head(repo));
+        let found = of_session(session, repo);
+        let at_head = at_head.join().expect("what git says makes nothing panic");
+        found.and_then(|found| Ok((found, at_head.map_err(stop)?)))
+    })?;
     let mut warnings = vec![];
     if repo.opened_inside() {
         warnings.push("repo_path is a folder inside a repository: the whole repository was read".to_owned());
     }
-    let head = repo.head().map_err(stop)?;
-    if head.is_none() {
+    if tree.is_none() {
         warnings.push("the repository has no commit at HEAD yet".to_owned());
     }
-    let found = if session.source_data.git_commits.is_empty() {
-        of_window(session, repo, &mut warnings)?
-    } else {
-        of_list(session, repo, &mut warnings)?
-    };
+    warnings.extend(odd);
     let edges = found.commits.iter().filter(|commit| commit.at_shallow_edge);
     warnings.extend(edges.map(|commit| {
         let short = commit.hash.get(..12).unwrap_or(&commit.hash);
@@ -101,14 +103,14 @@ fn from_repository(session: &SessionCompleted, repo: &Repo) -> Result<RepoScanne
     }
     link_reverts(&mut commits);
 
-    let tree = head.map(|head| Tree::read(repo, &head)).transpose().map_err(stop)?.unwrap_or_default();
-    let project = project::read(repo, &tree, &mut warnings).map_err(stop)?;
+    let (project, odd) = project;
+    warnings.extend(odd);
     let named = project.manifest.as_ref().and_then(|manifest| manifest.name.clone());
     Ok(RepoScanned {
         repo_name: named.or_else(|| repo.folder_name()),
         project_type: project.kind,
         manifest: project.manifest,
-        structure: Some(tree.structure()),
+        structure: Some(tree.unwrap_or_default().structure()),
         commits,
         stats,
         figures_from: FiguresFrom::Repository,
@@ -118,6 +120,27 @@ fn from_repository(session: &SessionCompleted, repo: &Repo) -> Result<RepoScanne
         commits_not_found: found.not_found,
         warnings,
     })
+}
+
+/// What is tracked at `HEAD`, if there is a commit, and what the project says of itself, with what is odd in that.
+type AtHead = (Option<Tree>, (Project, Vec<String>));
+
+fn at_head(repo: &Repo) -> Result<AtHead, git::Error> {
+    let Some(tree) = Tree::at_head(repo)? else { return Ok(AtHead::default()) };
+    let mut odd = vec![];
+    let project = project::read(repo, &tree, &mut odd)?;
+    Ok((Some(tree), (project, odd)))
+}
+
+/// The session's commits, and what is odd in them.
+fn of_session(session: &SessionCompleted, repo: &Repo) -> Result<(Found, Vec<String>), Stop> {
+    let mut odd = vec![];
+    let found = if session.source_data.git_commits.is_empty() {
+        of_window(session, repo, &mut odd)?
+    } else {
+        of_list(session, repo, &mut odd)?
+    };
+    Ok((found, odd))
 }
 
 /// Git's trouble is the world's; a session with too many commits is the session's.
@@ -143,14 +166,20 @@ struct Found {
 fn of_list(session: &SessionCompleted, repo: &Repo, warnings: &mut Vec<String>) -> Result<Found, Stop> {
     let records = unique(&session.source_data.git_commits, warnings);
     let hashes: Vec<&str> = records.iter().map(|(_, record)| record.hash.as_str()).collect();
-    let listed = git::listed(repo, &hashes).map_err(stop)?;
+    let window = window(session);
+    let (listed, in_window) = thread::scope(|scope| {
+        let in_window = window.map(|window| scope.spawn(move || git::in_window(repo, window, Some(author(session)))));
+        let listed = git::listed(repo, &hashes);
+        (listed, in_window.map(|walk| walk.join().expect("what git says makes nothing panic")))
+    });
+    let listed = listed.map_err(stop)?;
     let mut found = Found { commits: listed.commits, ..Found::default() };
     for (index, record) in listed.not_found.iter().filter_map(|at| records.get(*at)) {
         found.not_found.push(record.hash.clone());
         found.records.push(recorded(record, *index, warnings));
     }
-    if let Some(window) = window(session) {
-        match git::in_window(repo, window, Some(author(session))) {
+    if let Some(in_window) = in_window {
+        match in_window {
             Ok((hashes, _)) => {
                 let listed = |hash: &String| found.commits.iter().any(|commit| commit.hash == *hash);
                 let more = hashes.iter().filter(|hash| !listed(hash)).count();
