@@ -7,7 +7,7 @@ use crate::{
     Scale, fresh,
     nats::Server,
     report::{Limit, figure, ms, per_second, ratio, remark},
-    workshop::{Workshop, example, id, sessions, type_of},
+    workshop::{Workshop, example, sessions, type_of},
 };
 use anyhow::Context as _;
 use async_nats::{
@@ -221,7 +221,7 @@ impl Samples {
 /// A stage that makes nothing.
 async fn bare(bus: Bus, consumer: Consumer, samples: Arc<Samples>) -> anyhow::Result<()> {
     let stream = bus.jetstream.get_stream_no_info("FLYWHEEL").await?;
-    let deliveries: PullConsumer = stream.get_consumer(consumer.name.as_str()).await?;
+    let deliveries: PullConsumer = stream.get_consumer(consumer.name.as_str()).await.map_err(anyhow::Error::from_boxed)?;
     loop {
         let first = deliveries.batch().max_messages(1).expires(Duration::from_secs(5)).messages().await?;
         let rest = deliveries.fetch().max_messages(BATCH).messages().await?;

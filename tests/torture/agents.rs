@@ -1,0 +1,177 @@
+//! Agents: they publish until they are told that it is stored, say things twice, contradict themselves, and talk nonsense.
+
+use crate::{LIFE, TRADE, history::History};
+use async_nats::{
+    HeaderMap,
+    jetstream::{self, message::PublishMessage},
+};
+use rand::{RngExt as _, SeedableRng as _, rngs::StdRng};
+use serde_json::{Value, json};
+use std::{collections::BTreeSet, fmt, io::Write as _, net::TcpStream, sync::Arc, time::Duration};
+use tokio::sync::watch;
+
+/// What agents were told is stored.
+#[derive(Debug, Default)]
+pub struct Published {
+    pub sessions: BTreeSet<String>,
+    duplicates: usize,
+    conflicts: usize,
+    pub junk: usize,
+    poison: usize,
+}
+
+impl Published {
+    pub fn add(&mut self, other: Self) {
+        self.sessions.extend(other.sessions);
+        self.duplicates += other.duplicates;
+        self.conflicts += other.conflicts;
+        self.junk += other.junk;
+        self.poison += other.poison;
+    }
+}
+
+impl fmt::Display for Published {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { sessions, duplicates, conflicts, junk, poison } = self;
+        let sessions = sessions.len();
+        write!(
+            f,
+            "{sessions} sessions, {duplicates} published twice, {conflicts} contradicted, {junk} messages of junk, {poison} of poison"
+        )
+    }
+}
+
+pub struct Agent {
+    name: String,
+    random: StdRng,
+    number: usize,
+    url: String,
+    history: Arc<History>,
+}
+
+impl Agent {
+    pub fn new(number: usize, seed: u64, url: String, history: Arc<History>) -> Self {
+        let random = StdRng::seed_from_u64(seed.wrapping_add(1 + number as u64));
+        Self { name: format!("Agent-{number}"), random, number, url, history }
+    }
+
+    fn subject(&self) -> String {
+        format!("swarm.session.completed.{}", self.name)
+    }
+
+    /// Publishes until it is told to stop.
+    pub async fn work(mut self, stopped: watch::Receiver<bool>) -> anyhow::Result<Published> {
+        let urls: Vec<String> = self.url.split(',').map(str::to_owned).collect();
+        let client = async_nats::ConnectOptions::new()
+            .reconnect_delay_callback(|_| Duration::from_millis(200))
+            .ping_interval(Duration::from_secs(2))
+            .request_timeout(Some(Duration::from_secs(2)))
+            .connect(urls)
+            .await?;
+        let jetstream = jetstream::new(client);
+        let mut published = Published::default();
+        let mut last: Option<(String, Vec<u8>)> = None;
+        for n in 0.. {
+            if *stopped.borrow() {
+                break;
+            }
+            tokio::time::sleep(Duration::from_millis(self.random.random_range(5..120))).await;
+            match (self.random.random_range(0..100), &last) {
+                (0..8, Some((id, event))) => {
+                    self.publish(&jetstream, id, event, "again").await;
+                    published.duplicates += 1;
+                }
+                (8..14, Some((id, _))) => {
+                    let event = self.event(id, "something else");
+                    self.publish(&jetstream, id, &event, "contradicted").await;
+                    published.conflicts += 1;
+                }
+                (14..22, _) => {
+                    let junk = self.junk(n);
+                    self.publish(&jetstream, "junk", &junk, "junk").await;
+                    published.junk += 1;
+                }
+                (22..24, _) => published.poison += usize::from(self.poison()),
+                _ => {
+                    let id = format!("00000000-0000-4000-8{:03}-{n:012}", self.number);
+                    let event = self.event(&id, &format!("{}x{n}", self.number));
+                    self.publish(&jetstream, &id, &event, "published").await;
+                    published.sessions.insert(id.clone());
+                    last = Some((id, event));
+                }
+            }
+        }
+        Ok(published)
+    }
+
+    /// A session as a structured CloudEvent.
+    fn event(&self, id: &str, mark: &str) -> Vec<u8> {
+        let trade = mark.len().is_multiple_of(2);
+        let mut data: Value = serde_json::from_str(if trade { TRADE } else { LIFE }).expect("an example is JSON");
+        data["session_id"] = id.into();
+        data["agent_id"] = self.name.as_str().into();
+        if trade {
+            data["source_data"]["trades"][0]["symbol"] = format!("T{mark}").into();
+        } else {
+            data["source_data"]["conversations"][0]["artifacts"][0]["name"] = format!("Game {mark}").into();
+        }
+        let event = json!({
+            "specversion": "1.0", "id": format!("{id}-{mark}"), "source": format!("/agents/{}", self.name),
+            "type": "dev.dreamos.session.completed.v1", "datacontenttype": "application/json", "data": data,
+        });
+        event.to_string().into_bytes()
+    }
+
+    fn junk(&mut self, n: usize) -> Vec<u8> {
+        let id = "00000000-0000-4000-8fff-000000000001";
+        match self.random.random_range(0..6) {
+            0 => vec![],
+            1 => (0..200).map(|_| self.random.random()).collect(),
+            2 => b"[1, 2".to_vec(),
+            3 => json!({ "specversion": "1.0", "id": format!("{n}"), "source": "/agents/Agent-x", "type": "a.b" })
+                .to_string()
+                .into_bytes(),
+            4 => String::from_utf8_lossy(&self.event(id, "x")).replace(&self.name, "Somebody-else").into_bytes(),
+            _ => String::from_utf8_lossy(&self.event(id, "x")).replace("ACME", &"x".repeat(900 * 1024)).into_bytes(),
+        }
+    }
+
+    /// Until it is stored.
+    async fn publish(&self, jetstream: &jetstream::Context, id: &str, event: &[u8], what: &str) {
+        let mut headers = HeaderMap::new();
+        headers.insert("Content-Type", "application/cloudevents+json");
+        let message = PublishMessage::build().payload(event.to_vec().into()).headers(headers);
+        loop {
+            let ack = match jetstream.send_publish(self.subject(), message.clone()).await {
+                Ok(ack) => ack.await,
+                Err(error) => Err(error),
+            };
+            match ack {
+                Ok(ack) => return self.history.note(&self.name, what, json!([id, ack.sequence])),
+                Err(error) => {
+                    self.history.note(&self.name, "not stored", error.to_string());
+                    tokio::time::sleep(Duration::from_millis(100)).await;
+                }
+            }
+        }
+    }
+
+    /// A message with a header that ends the connection of whoever reads it. Whether one was sent.
+    fn poison(&self) -> bool {
+        let send = || -> std::io::Result<()> {
+            let address = self.url.split(',').next().unwrap_or_default().trim_start_matches("nats://");
+            let mut stream = TcpStream::connect(address)?;
+            let headers = "NATS/1.0\r\nX-Poison: a\rb\r\n\r\n";
+            let payload = "{}";
+            let (subject, size) = (self.subject(), headers.len());
+            write!(stream, "CONNECT {{\"verbose\":false,\"headers\":true,\"no_responders\":false}}\r\n")?;
+            write!(stream, "HPUB {subject} {size} {}\r\n{headers}{payload}\r\nPING\r\n", size + payload.len())?;
+            stream.flush()?;
+            std::thread::sleep(Duration::from_millis(50));
+            Ok(())
+        };
+        let sent = send().is_ok();
+        self.history.note(&self.name, "poison", sent);
+        sent
+    }
+}

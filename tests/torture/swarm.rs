@@ -1,0 +1,247 @@
+//! The servers and the processes of a swarm, each of which can die and come again.
+
+use crate::{Plan, history::History, nats};
+use anyhow::Context as _;
+use flywheel::bus::{Address, Bus, Topology, connect, setup};
+use rustix::process::{Pid, Signal, kill_process};
+use std::{
+    fs::{self, File},
+    net::TcpListener,
+    path::{Path, PathBuf},
+    process::{Child, Command, Stdio},
+    sync::Arc,
+    time::{Duration, Instant},
+};
+use tempfile::TempDir;
+
+/// How long a delivery waits for a worker that was stopped or killed.
+const ACK_WAIT_SECONDS: u64 = 4;
+
+/// One process, and how to start it again.
+pub struct Process {
+    pub name: String,
+    program: PathBuf,
+    arguments: Vec<String>,
+    log: PathBuf,
+    /// Where it keeps what it keeps.
+    pub folder: PathBuf,
+    child: Option<Child>,
+}
+
+impl Process {
+    pub fn start(&mut self) -> anyhow::Result<()> {
+        let log = File::options().create(true).append(true).open(&self.log)?;
+        let path = std::env::vars_os().filter(|(name, _)| name == "PATH");
+        let child = Command::new(&self.program)
+            .args(&self.arguments)
+            .current_dir(&self.folder)
+            .env_clear()
+            .envs(path)
+            .env("FLYWHEEL_NATS_ACK_WAIT_SECONDS", ACK_WAIT_SECONDS.to_string())
+            .stdin(Stdio::null())
+            .stdout(log.try_clone()?)
+            .stderr(log)
+            .spawn()
+            .with_context(|| format!("{} starts", self.name))?;
+        self.child = Some(child);
+        Ok(())
+    }
+
+    pub fn signal(&self, signal: Signal) -> anyhow::Result<()> {
+        let child = self.child.as_ref().context("it runs")?;
+        let id = Pid::from_raw(i32::try_from(child.id())?).context("a process id")?;
+        Ok(kill_process(id, signal)?)
+    }
+
+    pub fn kill(&mut self) -> anyhow::Result<()> {
+        if let Some(mut child) = self.child.take() {
+            child.kill()?;
+            child.wait()?;
+        }
+        Ok(())
+    }
+
+    /// Ends it as an operator would.
+    pub fn end(&mut self) -> anyhow::Result<()> {
+        if self.child.is_some() {
+            self.signal(Signal::TERM)?;
+        }
+        let Some(mut child) = self.child.take() else { return Ok(()) };
+        let start = Instant::now();
+        while child.try_wait()?.is_none() {
+            if start.elapsed() > Duration::from_secs(30) {
+                child.kill()?;
+                anyhow::bail!("{} does not end on SIGTERM: {}", self.name, self.log_text());
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        Ok(())
+    }
+
+    /// A process that ended by itself is started again, as its supervisor would.
+    pub fn revive(&mut self) -> anyhow::Result<bool> {
+        let ended = match &mut self.child {
+            Some(child) => child.try_wait()?.is_some(),
+            None => true,
+        };
+        if ended {
+            self.start()?;
+        }
+        Ok(ended)
+    }
+
+    pub fn log_text(&self) -> String {
+        fs::read_to_string(&self.log).unwrap_or_default()
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        let _ = self.kill();
+    }
+}
+
+pub struct Swarm {
+    pub servers: Vec<Process>,
+    pub processes: Vec<Process>,
+    pub history: Arc<History>,
+    pub topology: Topology,
+    folder: TempDir,
+    ports: Vec<u16>,
+}
+
+impl Swarm {
+    pub async fn start(plan: Plan, history: Arc<History>) -> anyhow::Result<Self> {
+        let folder = TempDir::new()?;
+        let ports = free_ports(2 * plan.servers)?;
+        let topology = Topology {
+            replicas: plan.servers,
+            ack_wait: Duration::from_secs(ACK_WAIT_SECONDS),
+            ..Topology::default()
+        };
+        let mut swarm = Self { servers: vec![], processes: vec![], history, topology, folder, ports };
+        for n in 0..plan.servers {
+            let server = swarm.server(n, plan.servers)?;
+            swarm.servers.push(server);
+        }
+        for server in &mut swarm.servers {
+            server.start()?;
+        }
+        swarm.set_up().await?;
+        for (role, count) in [("intake", plan.intakes), ("worker", plan.workers), ("replica", 1)] {
+            for n in 0..count {
+                let mut process = swarm.process(role, n)?;
+                process.start()?;
+                swarm.processes.push(process);
+            }
+        }
+        Ok(swarm)
+    }
+
+    fn folder_of(&self, name: &str) -> anyhow::Result<PathBuf> {
+        let folder = self.folder.path().join(name);
+        fs::create_dir_all(&folder)?;
+        Ok(folder)
+    }
+
+    fn server(&self, n: usize, of: usize) -> anyhow::Result<Process> {
+        let name = format!("server-{n}");
+        let folder = self.folder_of(&name)?;
+        let (client, route) = (self.ports[n], self.ports[of + n]);
+        let routes: Vec<_> = self.ports[of..].iter().map(|port| format!("nats://127.0.0.1:{port}")).collect();
+        let mut text = format!(
+            "server_name: {name}\nlisten: 127.0.0.1:{client}\nmax_payload: 2MB\njetstream {{ store_dir: \"{}\", sync_interval: always }}\n",
+            folder.join("store").display()
+        );
+        if of > 1 {
+            text += &format!("cluster {{ name: flywheel, listen: 127.0.0.1:{route}, routes: {routes:?} }}\n");
+        }
+        let configuration = folder.join("server.conf");
+        fs::write(&configuration, text)?;
+        let arguments = vec!["-c".to_owned(), text_of(&configuration)?];
+        let log = folder.join("log");
+        Ok(Process { name, program: nats::program(), arguments, log, folder, child: None })
+    }
+
+    fn process(&self, role: &str, n: usize) -> anyhow::Result<Process> {
+        let name = format!("{role}-{n}");
+        let folder = self.folder_of(&name)?;
+        let data = text_of(&folder.join("data"))?;
+        let arguments = vec![role.to_owned(), "--nats".to_owned(), self.url(), "--data".to_owned(), data];
+        let program = PathBuf::from(env!("CARGO_BIN_EXE_flywheel"));
+        Ok(Process { name, program, arguments, log: folder.join("log"), folder, child: None })
+    }
+
+    async fn set_up(&self) -> anyhow::Result<()> {
+        let start = Instant::now();
+        loop {
+            let outcome = async { setup(&self.bus().await?, &self.topology).await }.await;
+            match outcome {
+                Ok(_) => return Ok(()),
+                // A cluster first has to find itself.
+                Err(error) if start.elapsed() > Duration::from_secs(60) => return Err(error.into()),
+                Err(_) => tokio::time::sleep(Duration::from_millis(200)).await,
+            }
+        }
+    }
+
+    pub fn url(&self) -> String {
+        let ports = self.ports[..self.ports.len() / 2].iter();
+        ports.map(|port| format!("nats://127.0.0.1:{port}")).collect::<Vec<_>>().join(",")
+    }
+
+    pub async fn bus(&self) -> Result<Bus, flywheel::log::Error> {
+        connect(&Address { url: self.url(), ..Address::default() }).await
+    }
+
+    /// Runs a command that ends, in a data folder.
+    pub fn command(&self, data: &Path, arguments: &[&str]) -> anyhow::Result<String> {
+        let output = Command::new(env!("CARGO_BIN_EXE_flywheel"))
+            .args(arguments)
+            .arg("--data")
+            .arg(data)
+            .current_dir(self.folder.path())
+            .env_clear()
+            .output()?;
+        let text = String::from_utf8_lossy(&output.stdout).into_owned();
+        let errors = String::from_utf8_lossy(&output.stderr);
+        anyhow::ensure!(output.status.success(), "{arguments:?}: {text}{errors}");
+        Ok(text)
+    }
+
+    /// Everything runs again.
+    pub async fn heal(&mut self) -> anyhow::Result<()> {
+        for process in self.servers.iter_mut().chain(&mut self.processes) {
+            if !process.revive()? {
+                process.signal(Signal::CONT)?;
+            }
+        }
+        self.history.note("nemesis", "healed", "");
+        Ok(())
+    }
+
+    /// What the processes said last, for a failure.
+    pub fn last_words(&self) -> String {
+        let last = |process: &Process| {
+            let text = process.log_text();
+            let lines: Vec<_> = text.lines().rev().take(6).collect();
+            format!("{}:\n  {}\n", process.name, lines.into_iter().rev().collect::<Vec<_>>().join("\n  "))
+        };
+        self.processes.iter().map(last).collect()
+    }
+
+    /// A folder of its own for whoever checks.
+    pub fn fresh(&self, name: &str) -> anyhow::Result<PathBuf> {
+        self.folder_of(name)
+    }
+}
+
+fn free_ports(count: usize) -> anyhow::Result<Vec<u16>> {
+    let listeners: Vec<_> =
+        (0..count).map(|_| TcpListener::bind("127.0.0.1:0")).collect::<std::io::Result<_>>()?;
+    listeners.iter().map(|listener| Ok(listener.local_addr()?.port())).collect()
+}
+
+fn text_of(path: &Path) -> anyhow::Result<String> {
+    Ok(path.to_str().context("a path of UTF-8")?.to_owned())
+}
