@@ -3,7 +3,9 @@
 
 mod cluster;
 mod deployed;
+mod manifests;
 #[path = "../support/nats.rs"]
 mod nats;
+mod old;
 mod secrets;
 mod security;
