@@ -71,6 +71,7 @@ pub fn configuration(users: &[User]) -> String {
             .collect()
     };
     let (log, metrics) = (of("FLYWHEEL"), of("METRICS"));
+    let settings = "$SYS.REQ.SERVER.PING.VARZ";
     let last = format!("STREAM.MSG.GET.{METRICS}");
     format!(
         "{HEAD}\
@@ -85,6 +86,10 @@ pub fn configuration(users: &[User]) -> String {
       {{ service: \"swarm.session.submit.*\", accounts: [AGENTS] }}
       {{ stream: \"flywheel.metrics.*\", accounts: [METRICS] }}
       {{ service: \"$JS.API.{last}\", accounts: [METRICS] }}
+    ]
+    # What the servers are set to, for `flywheel bus doctor`.
+    imports: [
+      {{ service: {{ account: SYS, subject: \"{settings}\" }} }}
     ]
   }}
   # Whoever finishes sessions. What an agent names for its answer stays in here.
@@ -107,6 +112,9 @@ pub fn configuration(users: &[User]) -> String {
   # The server's own events and questions.
   SYS {{
     users: [ {{ nkey: $NKEY_sys }} ]
+    exports: [
+      {{ service: \"{settings}\", response: stream, accounts: [FLYWHEEL] }}
+    ]
   }}
 }}
 system_account: SYS

@@ -9,7 +9,7 @@
 
 use super::{
     Topology, subject_of_step,
-    topology::{INBOX, INTAKE, LOG, METRICS, REJECTED},
+    topology::{INBOX, INTAKE, LOG, METRICS},
 };
 use crate::{
     log::Consumer,
@@ -118,13 +118,12 @@ impl Role {
 }
 
 impl Permissions {
-    /// What both allow. A part of the reader's wide rights that is denied to it stays denied, except where the other names it.
+    /// What both allow, and what either denies.
     fn and(mut self, other: Self) -> Self {
         for (mine, theirs) in [(&mut self.publish, other.publish), (&mut self.subscribe, other.subscribe)] {
             mine.extend(theirs.into_iter().filter(|subject| !mine.contains(subject)).collect::<Vec<_>>());
         }
         self.publish_deny.extend(other.publish_deny);
-        self.publish_deny.retain(|denied| !self.publish.contains(denied));
         self.answer |= other.answer;
         self
     }
@@ -154,7 +153,9 @@ fn intake() -> Permissions {
     let publish = [
         take(INBOX, INTAKE),
         facts.iter().map(subject_of_step).collect(),
-        vec!["flywheel.rejected.*".to_owned(), get(LOG), get(REJECTED)],
+        vec!["flywheel.rejected.*".to_owned(), get(LOG)],
+        // What was sent to it when its connection ended it looks up, and takes away once it is stored.
+        vec![get(INBOX), format!("$JS.API.STREAM.MSG.DELETE.{INBOX}")],
     ];
     // Its service is asked, and found, by request and answer.
     let subscribe = ["swarm.session.submit.*", "$SRV.>"].map(str::to_owned).to_vec();
@@ -186,23 +187,13 @@ fn durable_names(topology: &Topology, consumer: &Consumer) -> Vec<String> {
 }
 
 fn reader(topology: &Topology) -> Permissions {
-    let publish = [
-        vec![
-            format!("$JS.API.STREAM.INFO.{LOG}"),
-            get(LOG),
-            api("CONSUMER.CREATE", LOG, ">"),
-            api("CONSUMER.DELETE", LOG, "*"),
-            api("CONSUMER.INFO", LOG, "*"),
-            api("CONSUMER.MSG.NEXT", LOG, "*"),
-        ],
-        read_blobs(),
-    ];
+    let mut publish = vec![format!("$JS.API.STREAM.INFO.{LOG}"), get(LOG)];
+    // It makes consumers of its own, which send to it as fast as it takes.
+    publish.extend([api("CONSUMER.CREATE", LOG, ">"), format!("$JS.FC.{LOG}.>")]);
+    publish.extend(read_blobs());
     let stages = runner::consumers().into_iter().flat_map(|consumer| durable_names(topology, &consumer));
-    let touch = |name: String| {
-        let made = [name.clone(), format!("{name}.>")].map(|name| api("CONSUMER.CREATE", LOG, &name));
-        made.into_iter().chain(["CONSUMER.DELETE", "CONSUMER.MSG.NEXT"].map(|call| api(call, LOG, &name)))
-    };
-    Permissions { publish: publish.concat(), publish_deny: stages.flat_map(touch).collect(), ..Permissions::default() }
+    let create = |name: String| [name.clone(), format!("{name}.>")].map(|name| api("CONSUMER.CREATE", LOG, &name));
+    Permissions { publish, publish_deny: stages.flat_map(create).collect(), ..Permissions::default() }
 }
 
 /// Reads an object: its description, and its parts by a consumer that the client makes for it.
@@ -221,6 +212,5 @@ fn read_blobs() -> Vec<String> {
 
 /// Publishes each metric, above what is there.
 fn emitter() -> Permissions {
-    let publish = vec!["flywheel.metrics.*".to_owned(), format!("$JS.API.STREAM.INFO.{METRICS}"), get(METRICS)];
-    Permissions { publish, ..Permissions::default() }
+    Permissions { publish: vec!["flywheel.metrics.*".to_owned(), get(METRICS)], ..Permissions::default() }
 }

@@ -157,7 +157,7 @@ async fn a_session_goes_from_intake_to_a_reader_and_each_may_do_no_more() {
         "$JS.API.STREAM.DELETE.FLYWHEEL",
         "$JS.API.STREAM.UPDATE.FLYWHEEL",
         "$JS.API.STREAM.MSG.DELETE.FLYWHEEL",
-        "$JS.API.STREAM.MSG.GET.SWARM",
+        "$SYS.REQ.SERVER.PING.VARZ",
         "$JS.API.CONSUMER.CREATE.FLYWHEEL",
         "$JS.API.CONSUMER.CREATE.FLYWHEEL.build-scan",
         "$JS.API.CONSUMER.CREATE.FLYWHEEL.build-scan.flywheel.log.x",
@@ -166,6 +166,8 @@ async fn a_session_goes_from_intake_to_a_reader_and_each_may_do_no_more() {
     ];
     let mut reader = deployed.client("reader").await;
     reader.may_not_publish(&touching_stages).await;
+    let inbox = ["$JS.API.STREAM.MSG.GET.SWARM", "$JS.API.STREAM.MSG.DELETE.SWARM"];
+    reader.may_not_publish(&inbox).await;
     let stages = ["$JS.API.CONSUMER.MSG.NEXT.FLYWHEEL.build-scan", "$JS.ACK.FLYWHEEL.build-scan.1.1.1.1.1"];
     reader.may_not_publish(&stages).await;
     reader.may_not_publish(&["flywheel.metrics.sessions_total", "swarm.session.completed.Agent-7"]).await;
@@ -173,18 +175,33 @@ async fn a_session_goes_from_intake_to_a_reader_and_each_may_do_no_more() {
     let mut intake = deployed.client("intake").await;
     intake.may_not_publish(&touching_stages).await;
     intake.may_not_subscribe(&["swarm.session.completed.*", "flywheel.log.>"]).await;
+    intake.may_not_publish(&["$JS.API.STREAM.PURGE.SWARM", "$JS.API.STREAM.DELETE.SWARM"]).await;
     let mut worker = deployed.client("worker").await;
     worker.may_not_publish(&touching_stages[1..]).await;
+    worker.may_not_publish(&inbox).await;
     worker.may_not_publish(&[&fact_subject("session-completed"), "$JS.API.CONSUMER.MSG.NEXT.SWARM.intake"]).await;
 }
 
-/// As a replica does: an ordered consumer with a name of its own.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_admin_sees_that_what_is_acknowledged_is_on_disk() {
+    let deployed = Deployed::start(false).await;
+    let admin = deployed.bus("admin").await.client;
+    let answer = admin.request("$SYS.REQ.SERVER.PING.VARZ", "{}".into()).await.expect("is answered");
+    let server: serde_json::Value = serde_json::from_slice(&answer.payload).expect("JSON");
+    assert_eq!(server["data"]["jetstream"]["config"]["sync_always"], true, "{server}");
+    assert_eq!(server["data"]["max_payload"], 2 * 1024 * 1024);
+}
+
+/// As a replica does: a consumer with a name of its own, which sends to it.
 async fn reads_in_order(deployed: &Deployed, head: u64) {
     let mut judged = deployed.client("reader").await;
     let context = jetstream::new(judged.client.clone());
     let stream = context.get_stream_no_info("FLYWHEEL").await.expect("a handle");
-    let name = Some("replica-of-a-test".to_owned());
-    let ordered = jetstream::consumer::pull::OrderedConfig { name, ..Default::default() };
+    let ordered = jetstream::consumer::push::OrderedConfig {
+        name: Some("reader-of-a-test".to_owned()),
+        deliver_subject: judged.client.new_inbox(),
+        ..Default::default()
+    };
     let messages = stream.create_consumer(ordered).await.expect("makes").messages().await.expect("reads");
     let positions = messages.map(|message| message.expect("a message").info().expect("its place").stream_sequence);
     let read: Vec<u64> = positions.take(usize::try_from(head).expect("few")).collect().await;
