@@ -34,7 +34,11 @@ pub struct Settings {
 
     /// The bus: `nats://host:4222` or `tls://host:4222`, several separated by commas. Without it the log is the file in
     /// the data folder, and no server is needed.
-    #[config(env = "FLYWHEEL_NATS_URL", validate(!nats_url.is_empty(), "must not be empty"))]
+    #[config(
+        env = "FLYWHEEL_NATS_URL",
+        validate(!nats_url.is_empty(), "must not be empty"),
+        validate(!nats_url.contains('@'), "must hold no password: `nats_password_file` names the file with it"),
+    )]
     pub nats_url: Option<String>,
 
     /// A credentials file for the bus (a user's JWT and nkey seed).

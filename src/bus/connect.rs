@@ -15,7 +15,7 @@ const REQUEST_TIMEOUT: Duration = Duration::from_secs(5);
 /// A frozen server is noticed after twice this.
 const PING_INTERVAL: Duration = Duration::from_secs(10);
 
-/// Where the bus is, and as whom to speak to it. Secrets are in files or in the URL, and never printed.
+/// Where the bus is, and as whom to speak to it. Secrets are in files, and never printed.
 #[derive(Clone, Default)]
 pub struct Address {
     /// `nats://host:4222`, `tls://…`, several separated by commas.
@@ -75,6 +75,10 @@ impl Bus {
 pub async fn connect(address: &Address) -> Result<Bus, Error> {
     let shown = without_secrets(&address.url);
     let failed = |why: &dyn std::fmt::Display| Error::Bus(format!("cannot connect to {shown}: {why}"));
+    if address.url.contains('@') {
+        // The client would not use it, and would show it in its diagnostics.
+        return Err(failed(&"a URL is no place for a password; give a file with it, or with a key"));
+    }
     let options = options(address)?;
     let urls: Vec<String> = address.url.split(',').map(|url| url.trim().to_owned()).collect();
     let client = options.connect(urls).await.map_err(|error| {
@@ -114,7 +118,11 @@ fn options(address: &Address) -> Result<ConnectOptions, Error> {
             options.credentials(&text).map_err(|_| Error::Bus(format!("{} is no credentials file", path.display())))?;
     }
     if let Some(path) = &address.nkey {
-        options = options.nkey(read(path, "nkey seed")?.trim().to_owned());
+        let seed = read(path, "nkey seed")?.trim().to_owned();
+        // What is wrong with a seed may quote it.
+        nkeys::KeyPair::from_seed(&seed)
+            .map_err(|_| Error::Bus(format!("{} holds no seed of an nkey", path.display())))?;
+        options = options.nkey(seed);
     }
     if let Some((user, path)) = &address.user {
         let password = read(path, "password")?;

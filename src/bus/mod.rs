@@ -7,9 +7,11 @@
 //!   subject: a key is written once, whoever publishes.
 //! - A delivery is acknowledged after its outcome was stored.
 
+pub mod accounts;
 mod connect;
 mod differences;
 mod log;
+pub mod permissions;
 mod publish;
 mod setup;
 mod subscription;

@@ -1,5 +1,7 @@
 //! `flywheel bus`: a subcommand each.
 
+mod key;
+mod permissions;
 mod setup;
 
 use super::{Context, Exit, Mistake};
@@ -21,12 +23,18 @@ pub struct Args {
 enum Command {
     /// Make the streams and consumers, or check that they are what they must be.
     Setup(setup::Args),
+    /// Print the accounts, users and permissions of the bus, as a nats-server reads them.
+    Permissions(permissions::Args),
+    /// Make a user's key for the bus, and print its public half.
+    Key(key::Args),
 }
 
 /// Runs the command.
 pub fn run(args: Args, context: &Context) -> anyhow::Result<Exit> {
     match args.command {
         Command::Setup(args) => setup::run(&args, context),
+        Command::Permissions(args) => permissions::run(args, context),
+        Command::Key(args) => key::run(&args, context),
     }
 }
 
@@ -44,6 +52,10 @@ impl Reach {
     /// # Errors
     /// When no bus is named, or it does not answer.
     pub async fn connect(&self, settings: &Settings) -> anyhow::Result<Bus> {
+        if self.nats.as_ref().is_some_and(|url| url.contains('@')) {
+            let hint = "set `nats_nkey`, `nats_credentials`, or `nats_user` and `nats_password_file`";
+            return Err(Mistake::new("a URL is no place for a password", hint).into());
+        }
         let Some(url) = self.nats.clone().or_else(|| settings.nats_url.clone()) else {
             let hint = "give --nats nats://host:4222, or set `nats_url` in flywheel.toml";
             return Err(Mistake::new("no bus is named", hint).into());

@@ -39,6 +39,20 @@ impl Server {
         Self::spawn(folder, &["-c", file.to_str().expect("UTF-8")])
     }
 
+    /// A server as `deploy/nats` configures it, which is copied into this folder with its credentials.
+    pub fn deployed(folder: TempDir) -> Self {
+        let store = folder.path().join("store");
+        Self::spawn_with(folder, &["-c", "server.conf"], |command, folder| {
+            command.current_dir(folder).env("NATS_NAME", "test").env("NATS_STORE", store);
+            command.env("NATS_MONITOR", "\"127.0.0.1:-1\"");
+        })
+    }
+
+    /// Its folder.
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
     fn with(arguments: &[&str]) -> Self {
         let folder = TempDir::new().expect("a folder");
         let store = folder.path().join("store").display().to_string();
@@ -47,10 +61,16 @@ impl Server {
     }
 
     fn spawn(folder: TempDir, arguments: &[&str]) -> Self {
+        Self::spawn_with(folder, arguments, |_, _| {})
+    }
+
+    fn spawn_with(folder: TempDir, arguments: &[&str], prepare: impl FnOnce(&mut Command, &Path)) -> Self {
         let ports = folder.path().join("ports");
         std::fs::create_dir(&ports).expect("makes");
         let log = folder.path().join("server.log");
-        let child = Command::new(program())
+        let mut command = Command::new(program());
+        prepare(&mut command, folder.path());
+        let child = command
             .args(["-a", "127.0.0.1", "-p", "-1", "--ports_file_dir"])
             .arg(&ports)
             .arg("-l")

@@ -1,0 +1,11 @@
+//! The bus on a real nats-server: a module a topic.
+#![allow(clippy::disallowed_methods, reason = "tests work with files and programs")]
+
+mod cluster;
+mod deployed;
+mod manifests;
+#[path = "../support/nats.rs"]
+mod nats;
+mod old;
+mod secrets;
+mod security;
