@@ -9,6 +9,7 @@
 //!   is content: it is the same in whatever order the sessions came, and `tests/laws.rs` holds every view to it.
 //! - [`all`] is the table. A new read model is one file with its `.sql` and one row.
 
+mod event;
 mod fact;
 mod failures;
 mod manifest;

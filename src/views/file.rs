@@ -186,17 +186,22 @@ pub(super) struct Batch {
 /// The next facts behind a position.
 pub(super) fn read(log: &EmbeddedLog, view: &'static View, after: u64, until: u64) -> Result<Batch, Error> {
     let limit = usize::try_from(until - after).unwrap_or(BATCH_FACTS).min(BATCH_FACTS);
-    let rows = log.read_now(after, limit)?;
-    let missing = after + 1 + rows.len() as u64;
-    let ordered = rows.iter().zip(after + 1..).all(|(row, position)| row.record.position == position);
-    let Some(last) = rows.last().filter(|_| ordered && rows.len() == limit) else {
-        return Err(Error::Gap { view: view.name, missing });
-    };
-    let end = Checkpoint { position: last.record.position, chain: last.chain };
-    let records = rows.into_iter().map(|row| row.record);
-    let facts = records.map(|record| Recorded::decode(record.position, record.key, &record.event));
-    let facts = facts.collect::<Result<_, _>>().map_err(|source| Error::Fold { view: view.name, source })?;
-    Ok(Batch { facts, end })
+    let gap = |facts: &[Recorded]| Error::Gap { view: view.name, missing: after + 1 + facts.len() as u64 };
+    let mut facts = Vec::with_capacity(limit);
+    log.scan_now(after, limit, |position, key, event| {
+        if position != after + 1 + facts.len() as u64 {
+            return Err(gap(&facts));
+        }
+        let fact = Recorded::decode(position, key, event);
+        facts.push(fact.map_err(|source| Error::Fold { view: view.name, source })?);
+        Ok(())
+    })?;
+    if facts.len() < limit {
+        return Err(gap(&facts));
+    }
+    let position = after + limit as u64;
+    let chain = log.chain_at(position)?.ok_or_else(|| gap(&facts))?;
+    Ok(Batch { facts, end: Checkpoint { position, chain } })
 }
 
 /// Folds facts into a view's tables.

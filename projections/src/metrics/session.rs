@@ -176,7 +176,7 @@ impl State {
     }
 
     fn remember(&mut self, fact: &Recorded) {
-        self.recorded.push((short(fact.key.event_id()), fact.time.timestamp_micros()));
+        self.recorded.push((short(fact.id), fact.time.timestamp_micros()));
     }
 
     /// When the session ended, microseconds since 1970.
