@@ -1,6 +1,7 @@
-//! Building views from the beginning: one reader decodes, each view folds on a thread of its own.
+//! Building views from the beginning: a few readers decode, batch by batch in turn; each view folds on a thread of its own.
 
 use super::{
+    BATCH_FACTS,
     file::{self, Batch, Checkpoint, Error, Swap, check_follows},
     folder,
 };
@@ -18,7 +19,10 @@ use std::{
 };
 use tempfile::NamedTempFile;
 
-/// Batches a view may lie behind the reader: enough to keep both busy, few enough to bound the memory.
+/// Threads that read and decode, which is half of the work.
+const READERS: usize = 2;
+
+/// Batches a view may lie behind the readers: enough to keep both busy, few enough to bound the memory.
 const BATCHES_AHEAD: usize = 2;
 
 /// Up to where views are built.
@@ -104,6 +108,7 @@ struct Folded {
     digest: Digest,
 }
 
+/// Reads to the end, and gives every view every batch, in order.
 fn read_all(
     log: &EmbeddedLog,
     views: &[&'static View],
@@ -112,19 +117,42 @@ fn read_all(
     progress: &impl Fn(u64),
 ) -> Result<(), Error> {
     let Some(first) = views.first() else { return Ok(()) };
-    let mut after = 0;
-    while after < end {
-        let batch = Arc::new(file::read(log, first, after, end)?);
-        after = batch.end.position;
-        for sender in senders {
-            // A view that has failed no longer listens; its error comes with its thread.
-            if sender.send(batch.clone()).is_err() {
-                return Ok(());
+    thread::scope(|scope| {
+        let readers = (0..READERS).map(|turn| {
+            let (sender, receiver) = sync_channel(1);
+            scope.spawn(move || read_in_turn(log, first, end, turn, &sender));
+            receiver
+        });
+        let readers: Vec<Receiver<Result<Batch, Error>>> = readers.collect();
+        for reader in readers.iter().cycle() {
+            // Whose turn it is has nothing left: it was the last batch.
+            let Ok(batch) = reader.recv() else { break };
+            let batch = Arc::new(batch?);
+            for sender in senders {
+                // A view that has failed no longer listens; its error comes with its thread.
+                if sender.send(batch.clone()).is_err() {
+                    return Ok(());
+                }
             }
+            progress(batch.end.position);
         }
-        progress(after);
+        Ok(())
+    })
+}
+
+/// Reads every [`READERS`]-th batch, until nobody listens.
+fn read_in_turn(
+    log: &EmbeddedLog,
+    view: &'static View,
+    end: u64,
+    turn: usize,
+    sender: &SyncSender<Result<Batch, Error>>,
+) {
+    for after in (0..end).step_by(BATCH_FACTS).skip(turn).step_by(READERS) {
+        if sender.send(file::read(log, view, after, end)).is_err() {
+            return;
+        }
     }
-    Ok(())
 }
 
 fn fold_all(view: &'static View, file: NamedTempFile, batches: &Receiver<Arc<Batch>>) -> Result<Folded, Error> {
