@@ -1,7 +1,7 @@
 //! Where a fact lives: its key, which is written once, for ever.
 
-use crate::id::SessionId;
-use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
+use crate::{id::SessionId, text};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use sha2::{Digest as _, Sha256};
 use std::{borrow::Cow, fmt, str::FromStr};
 use uuid::{Uuid, uuid};
@@ -151,10 +151,12 @@ impl FromStr for Key {
             let mut parts = text.split('/');
             let (step, kind, id, run) = (parts.next()?, parts.next()?, parts.next()?, parts.next()?);
             let kind = Kind::ALL.iter().find(|(_, name)| *name == kind)?.0;
+            // One spelling only: `/01`, `/+1` or an upper-case id would be another text for the same key.
+            let one_spelling = run.starts_with(|first| matches!(first, '1'..='9'))
+                && !id.bytes().any(|byte| byte.is_ascii_uppercase());
             let id: SessionId = id.parse().ok()?;
             let key = Self { step: step.parse().ok()?, kind, id: id.as_uuid(), run: run.parse().ok()? };
-            // One spelling only: `/01` or an upper-case id would be another text for the same key.
-            (parts.next().is_none() && key.run > 0 && key.to_string() == text).then_some(key)
+            (parts.next().is_none() && one_spelling).then_some(key)
         };
         parse().ok_or_else(|| Error(text.to_owned()))
     }
@@ -168,7 +170,7 @@ impl Serialize for Key {
 
 impl<'de> Deserialize<'de> for Key {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        Cow::<'de, str>::deserialize(deserializer)?.parse().map_err(D::Error::custom)
+        text::deserialize(deserializer)
     }
 }
 
@@ -189,6 +191,9 @@ mod tests {
         for bad in [
             "",
             "a/session/b2c3d4e5-f6a7-8901-bcde-f23456789012/01",
+            "a/session/b2c3d4e5-f6a7-8901-bcde-f23456789012/+1",
+            "a/session/B2C3D4E5-f6a7-8901-bcde-f23456789012/1",
+            "a/session/b2c3d4e5-f6a7-8901-bcde-f23456789012/1/",
             "a/b/c/d",
             "a/session/x/1",
             "a/session/b2c3d4e5-f6a7-8901-bcde-f23456789012/0",

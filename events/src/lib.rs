@@ -18,6 +18,7 @@ pub mod stamp;
 pub mod work_session;
 
 mod events;
+mod text;
 
 pub use canonical::Digest;
 pub use events::*;

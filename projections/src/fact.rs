@@ -1,15 +1,14 @@
 //! One fact as the read models see it: decoded once, for all of them, without what none of them reads.
 
+use crate::event::Event;
 use chrono::{DateTime, Utc};
 use flywheel_events::{
     AgentId, ArtifactGenerated, ArtifactType, CreationExtracted, Digest, Fact as _, FeedbackRecorded, Key,
-    LessonsExtracted, PublicationQueued, RepoScanned, SessionCompleted, SessionId, SessionReady, SessionRejected,
-    SessionRerunRequested, SessionType, StepFailed, StepSkipped, StoryExtracted, TradesNormalized, TradingSummarized,
-    stamp::Stamp,
+    LessonsExtracted, Outcome, PublicationQueued, RepoScanned, SessionCompleted, SessionId, SessionReady,
+    SessionRejected, SessionRerunRequested, SessionType, StepFailed, StepSkipped, StoryExtracted, Target,
+    TradesNormalized, TradingSummarized, stamp::Stamp,
 };
-use serde::{Deserialize, de::DeserializeOwned};
-use serde_json::value::RawValue;
-use std::borrow::Cow;
+use serde::{Deserialize, Deserializer, de::IgnoredAny};
 use uuid::Uuid;
 
 /// One fact.
@@ -19,6 +18,8 @@ pub struct Recorded {
     pub position: u64,
     /// Its key.
     pub key: Key,
+    /// Its event's id, which follows from the key.
+    pub id: Uuid,
     /// When it was recorded.
     pub time: DateTime<Utc>,
     /// The event that triggered it: of a step's outcome the last of its inputs to be recorded.
@@ -43,15 +44,15 @@ pub enum Body {
     /// A step had nothing to do.
     Skipped(StepSkipped),
     /// A run has ended.
-    Ready(SessionReady),
+    Ready(Ready),
     /// Another run was asked for.
     Rerun(SessionRerunRequested),
     /// Input was refused.
     Rejected(SessionRejected),
     /// An artifact waits to be published.
-    Queued(PublicationQueued),
+    Queued(Queued),
     /// Somebody rated a session's artifacts.
-    Feedback(Box<FeedbackRecorded>),
+    Feedback(Feedback),
     /// A step completed with a fact of which no read model needs more than that.
     Completed,
 }
@@ -167,6 +168,56 @@ pub struct ReadmeScore {
     pub score: u32,
 }
 
+/// Of the end of a run: how, and with what to show.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct Ready {
+    /// How the run ended.
+    pub outcome: Outcome,
+    /// What it had to show.
+    pub artifacts: Vec<Shown>,
+}
+
+/// An artifact that a run had to show.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct Shown {
+    /// What it is.
+    #[serde(rename = "type")]
+    pub artifact_type: ArtifactType,
+}
+
+/// Of an item of the publish queue: what of, and where to.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct Queued {
+    /// The item.
+    pub item_id: Uuid,
+    /// What it is.
+    pub artifact_type: ArtifactType,
+    /// SHA-256 of the artifact's text.
+    pub sha256: Digest,
+    /// Where it is to be published.
+    pub target: Target,
+    /// Under which account there.
+    pub account: String,
+}
+
+/// Of an opinion: on what, whose, and how good.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct Feedback {
+    /// The session.
+    pub session_id: SessionId,
+    /// The rater.
+    pub agent_id: AgentId,
+    /// The rating.
+    pub feedback: Rating,
+}
+
+/// A rating.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct Rating {
+    /// How good the artifacts are, 1 to 5.
+    pub artifact_quality: u8,
+}
+
 /// A fact that a fold cannot take.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -195,16 +246,32 @@ pub enum Error {
     Storage(#[from] rusqlite::Error),
 }
 
-/// The envelope, as far as it is needed. Events in the log are valid.
-#[derive(Deserialize)]
-struct Carrier<'a> {
-    #[serde(borrow, rename = "type")]
-    event_type: Cow<'a, str>,
-    time: DateTime<Utc>,
-    #[serde(default, borrow)]
-    causationid: Option<Cow<'a, str>>,
-    #[serde(borrow)]
-    data: &'a RawValue,
+impl Body {
+    /// Reads what an event of a type says; none where the type is not known.
+    pub(crate) fn read<'de, D: Deserializer<'de>>(event_type: &str, data: D) -> Result<Option<Self>, D::Error> {
+        let body = match event_type {
+            SessionCompleted::TYPE => Self::Session(Deserialize::deserialize(data)?),
+            RepoScanned::TYPE => Self::Scanned(Deserialize::deserialize(data)?),
+            TradingSummarized::TYPE => Self::Summarized(Deserialize::deserialize(data)?),
+            ArtifactGenerated::TYPE => Self::Artifact(Deserialize::deserialize(data)?),
+            StepFailed::TYPE => Self::Failed(Deserialize::deserialize(data)?),
+            StepSkipped::TYPE => Self::Skipped(Deserialize::deserialize(data)?),
+            SessionReady::TYPE => Self::Ready(Deserialize::deserialize(data)?),
+            SessionRerunRequested::TYPE => Self::Rerun(Deserialize::deserialize(data)?),
+            SessionRejected::TYPE => Self::Rejected(Deserialize::deserialize(data)?),
+            PublicationQueued::TYPE => Self::Queued(Deserialize::deserialize(data)?),
+            FeedbackRecorded::TYPE => Self::Feedback(Deserialize::deserialize(data)?),
+            StoryExtracted::TYPE | TradesNormalized::TYPE | LessonsExtracted::TYPE | CreationExtracted::TYPE => {
+                IgnoredAny::deserialize(data)?;
+                Self::Completed
+            }
+            _ => {
+                IgnoredAny::deserialize(data)?;
+                return Ok(None);
+            }
+        };
+        Ok(Some(body))
+    }
 }
 
 impl Recorded {
@@ -213,34 +280,16 @@ impl Recorded {
     /// # Errors
     /// [`Error::Unreadable`] or [`Error::Unknown`].
     pub fn decode(position: u64, key: Key, event: &str) -> Result<Self, Error> {
-        let unreadable = |source| Error::Unreadable { position, key: key.clone(), source };
-        let carrier: Carrier<'_> = serde_json::from_str(event).map_err(unreadable)?;
-        let data = carrier.data.get();
-        let body = match &*carrier.event_type {
-            SessionCompleted::TYPE => Body::Session(parse(data).map_err(unreadable)?),
-            RepoScanned::TYPE => Body::Scanned(parse(data).map_err(unreadable)?),
-            TradingSummarized::TYPE => Body::Summarized(parse(data).map_err(unreadable)?),
-            ArtifactGenerated::TYPE => Body::Artifact(parse(data).map_err(unreadable)?),
-            StepFailed::TYPE => Body::Failed(parse(data).map_err(unreadable)?),
-            StepSkipped::TYPE => Body::Skipped(parse(data).map_err(unreadable)?),
-            SessionReady::TYPE => Body::Ready(parse(data).map_err(unreadable)?),
-            SessionRerunRequested::TYPE => Body::Rerun(parse(data).map_err(unreadable)?),
-            SessionRejected::TYPE => Body::Rejected(parse(data).map_err(unreadable)?),
-            PublicationQueued::TYPE => Body::Queued(parse(data).map_err(unreadable)?),
-            FeedbackRecorded::TYPE => Body::Feedback(parse(data).map_err(unreadable)?),
-            StoryExtracted::TYPE | TradesNormalized::TYPE | LessonsExtracted::TYPE | CreationExtracted::TYPE => {
-                Body::Completed
-            }
-            other => return Err(Error::Unknown { position, key, event_type: other.to_owned() }),
+        let event: Event<'_> = match serde_json::from_str(event) {
+            Ok(event) => event,
+            Err(source) => return Err(Error::Unreadable { position, key, source }),
         };
-        // What the bus brought may be caused by an id of any form; none of our own facts is.
-        let cause = carrier.causationid.and_then(|id| Uuid::try_parse(&id).ok());
-        Ok(Self { position, key, time: carrier.time, cause, body })
+        let Some(body) = event.body else {
+            return Err(Error::Unknown { position, key, event_type: event.event_type.0.into_owned() });
+        };
+        let id = event.id.unwrap_or_else(|| key.event_id());
+        Ok(Self { position, key, id, time: event.time, cause: event.cause, body })
     }
-}
-
-fn parse<T: DeserializeOwned>(data: &str) -> Result<T, serde_json::Error> {
-    serde_json::from_str(data)
 }
 
 #[cfg(test)]
@@ -248,14 +297,35 @@ mod tests {
     use super::*;
     use flywheel_events::catalog;
 
+    fn decode(event: &str) -> Result<Recorded, Error> {
+        Recorded::decode(1, "x/session/a1b2c3d4-e5f6-7890-abcd-ef1234567890/1".parse().expect("a key"), event)
+    }
+
     #[test]
-    fn every_event_of_the_catalog_decodes() {
+    fn every_event_of_the_catalog_decodes_wherever_its_data_stands() {
         for event in catalog::all() {
-            let key: Key = "x/session/a1b2c3d4-e5f6-7890-abcd-ef1234567890/1".parse().expect("a key");
-            let text = serde_json::json!({
-                "type": event.event_type, "time": "2025-12-02T05:20:00Z", "data": (event.example)(),
-            });
-            Recorded::decode(1, key, &text.to_string()).unwrap_or_else(|error| panic!("{}: {error}", event.event_type));
+            let (name, data) = (event.event_type, (event.example)());
+            let first = format!(r#"{{"data":{data},"type":"{name}","time":"2025-12-02T05:20:00.25Z"}}"#);
+            let last = format!(r#"{{"other":[1],"time":"2025-12-02T05:20:00.25Z","type":"{name}","data":{data}}}"#);
+            let [first, last] =
+                [first, last].map(|text| decode(&text).unwrap_or_else(|error| panic!("{name}: {error}")));
+            assert_eq!(format!("{first:?}"), format!("{last:?}"));
+            assert_eq!((first.time.timestamp_micros() % 1_000_000, first.id), (250_000, first.key.event_id()));
+        }
+    }
+
+    #[test]
+    fn what_does_not_read_is_no_fact() {
+        let whole =
+            r#"{"type":"dev.dreamos.lessons.extracted.v1","time":"2025-12-02T05:20:00Z","data":{"lessons":[]}}"#;
+        assert!(decode(whole).is_ok());
+        let unknown = whole.replace("lessons.extracted", "pigs.flew");
+        assert!(matches!(decode(&unknown), Err(Error::Unknown { .. })));
+        let ready = whole.replace("lessons.extracted", "session.ready");
+        for bad in
+            [&whole[..whole.len() - 3], &whole.replace("time", "tame"), &whole.replace("Z", ""), &ready, "{}", ""]
+        {
+            assert!(matches!(decode(bad), Err(Error::Unreadable { .. })), "{bad}");
         }
     }
 }

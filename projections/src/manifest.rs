@@ -4,13 +4,13 @@
 //! sessions is a group of duplicates, whose original is the smallest (session time, id): a question to the index over
 //! content, not a column, so that it does not depend on the order in which sessions came.
 
-use crate::{Body, Error, Recorded, View};
+use crate::{Body, Error, Recorded, View, content};
 use flywheel_events::{Kind, Outcome};
 use rusqlite::{Transaction, params};
 
 pub(crate) const VIEW: View = View {
     name: "manifest",
-    version: 1,
+    version: 2,
     about: "Every session, how its steps ended, and what they made.",
     schema: include_str!("manifest.sql"),
     fold,
@@ -19,9 +19,9 @@ pub(crate) const VIEW: View = View {
 fn fold(transaction: &Transaction<'_>, facts: &[Recorded]) -> Result<(), Error> {
     let mut session = transaction
         .prepare_cached("INSERT OR IGNORE INTO sessions VALUES (?1, ?2, ?3, ?4, ?5, 1, 'pending', NULL, ?6, NULL)")?;
-    let mut step = transaction.prepare_cached("INSERT OR IGNORE INTO steps VALUES (?1, ?2, ?3, ?4, ?5, ?6)")?;
+    let mut step = transaction.prepare_cached("INSERT OR IGNORE INTO outcomes VALUES (?1, ?2, ?3, ?4, ?5, ?6)")?;
     let mut artifact =
-        transaction.prepare_cached("INSERT OR IGNORE INTO artifacts VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)")?;
+        transaction.prepare_cached("INSERT OR IGNORE INTO artifacts VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)")?;
     let mut rerun = transaction.prepare_cached("UPDATE sessions SET run = max(run, ?2) WHERE id = ?1")?;
     let mut ended = transaction.prepare_cached(
         "UPDATE sessions SET status = ?2, ended_position = ?3, ended_run = ?4, run = max(run, ?4)
@@ -55,16 +55,16 @@ fn fold(transaction: &Transaction<'_>, facts: &[Recorded]) -> Result<(), Error> 
             }
             Body::Artifact(it) => {
                 let kind = it.artifact_type.as_str();
-                let digest = it.sha256.as_bytes();
-                artifact.execute(params![id, name, run, kind, it.path, digest, it.size, fact.position])?;
-                ("completed", None)
+                let (digest, content) = (it.sha256.as_bytes(), content(&it.sha256));
+                artifact.execute(params![fact.position, id, name, run, kind, it.path, digest, content, it.size])?;
+                continue;
             }
             Body::Failed(it) => ("failed", Some(it.message.as_str())),
             Body::Skipped(it) => ("skipped", Some(it.reason.as_str())),
             Body::Scanned(_) | Body::Summarized(_) | Body::Completed => ("completed", None),
         };
         if key.kind == Kind::Session {
-            step.execute(params![id, name, run, outcome, reason, fact.position])?;
+            step.execute(params![fact.position, id, name, run, outcome, reason])?;
         }
     }
     Ok(())

@@ -1,4 +1,4 @@
--- Every session, how its steps ended, and what they made.
+-- Every session, how its steps ended, and what they made. What one fact says is one row under its position.
 CREATE TABLE sessions (
     id           BLOB PRIMARY KEY,
     session_type TEXT NOT NULL,
@@ -14,26 +14,36 @@ CREATE TABLE sessions (
 
 CREATE INDEX sessions_by_time ON sessions (instant, id);
 
-CREATE TABLE steps (
+-- The outcomes that are no artifact.
+CREATE TABLE outcomes (
+    position INTEGER PRIMARY KEY,
     session  BLOB NOT NULL,
     step     TEXT NOT NULL,
     run      INTEGER NOT NULL,
     outcome  TEXT NOT NULL,            -- completed, failed or skipped
-    reason   TEXT,                     -- why not completed
-    position INTEGER NOT NULL,
-    PRIMARY KEY (session, step, run)
-) STRICT, WITHOUT ROWID;
+    reason   TEXT                      -- why not completed
+) STRICT;
+
+CREATE INDEX outcomes_by_session ON outcomes (session);
 
 CREATE TABLE artifacts (
+    position INTEGER PRIMARY KEY,
     session  BLOB NOT NULL,            -- of a file queued by hand: the id of its key
     step     TEXT NOT NULL,
     run      INTEGER NOT NULL,
     type     TEXT NOT NULL,
     path     TEXT NOT NULL,
     sha256   BLOB NOT NULL,
-    size     INTEGER NOT NULL,
-    position INTEGER NOT NULL,
-    PRIMARY KEY (session, step, run)
-) STRICT, WITHOUT ROWID;
+    content  INTEGER NOT NULL,         -- the beginning of sha256, for the index
+    size     INTEGER NOT NULL
+) STRICT;
 
-CREATE INDEX artifacts_by_content ON artifacts (sha256, type);
+CREATE INDEX artifacts_by_session ON artifacts (session);
+
+CREATE INDEX artifacts_by_content ON artifacts (content);
+
+-- How every step of every run ended.
+CREATE VIEW steps AS
+SELECT position, session, step, run, outcome, reason FROM outcomes
+UNION ALL
+SELECT position, session, step, run, 'completed', NULL FROM artifacts;

@@ -24,9 +24,10 @@ pub use read::{NAMES, Row, Value, rows};
 pub use week::{NoWeek, Week};
 
 use crate::{Body, Error, Recorded, View};
+use flywheel_events::Step;
 use rusqlite::{OptionalExtension as _, Transaction, params, types::Type};
 use session::{Count, GENERATED, State};
-use std::collections::{BTreeMap, btree_map::Entry};
+use std::collections::{BTreeMap, HashMap, hash_map::Entry};
 use uuid::Uuid;
 
 pub(crate) const VIEW: View = View {
@@ -37,13 +38,29 @@ pub(crate) const VIEW: View = View {
     fold,
 };
 
-/// What facts in a row change, before it is written.
+/// What facts in a row change, before it is written: each row once, however many of them touch it.
 #[derive(Default)]
 struct Changes {
-    /// Each session that was touched, as it was read and as it is.
-    sessions: BTreeMap<Uuid, (State, State)>,
+    sessions: HashMap<Uuid, Touched>,
     counts: BTreeMap<Count, i64>,
-    durations: BTreeMap<(String, u32), i64>,
+    durations: BTreeMap<(Step, u32), i64>,
+    /// Those that a scan named, with the latest score of their README.
+    repositories: BTreeMap<String, Option<Score>>,
+}
+
+/// A session as it is stored, where it is, and as it has become.
+struct Touched {
+    before: Option<State>,
+    after: State,
+}
+
+/// How a README came out, ordered by what makes one the latest.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Score {
+    instant: i64,
+    session: Uuid,
+    run: u32,
+    clean: bool,
 }
 
 fn fold(transaction: &Transaction<'_>, facts: &[Recorded]) -> Result<(), Error> {
@@ -69,83 +86,101 @@ fn fold(transaction: &Transaction<'_>, facts: &[Recorded]) -> Result<(), Error> 
 /// Takes one fact of a session.
 fn take(transaction: &Transaction<'_>, changes: &mut Changes, id: Uuid, fact: &Recorded) -> Result<(), Error> {
     let state = match changes.sessions.entry(id) {
-        Entry::Occupied(known) => &mut known.into_mut().1,
+        Entry::Occupied(known) => &mut known.into_mut().after,
         Entry::Vacant(new) => {
-            let read = stored(transaction, id)?;
-            &mut new.insert((read.clone(), read)).1
+            let before = stored(transaction, id)?;
+            let after = before.clone().unwrap_or_default();
+            &mut new.insert(Touched { before, after }).after
         }
     };
-    if let Some(took) = state.take(fact) {
-        *changes.durations.entry((took.step, duration::bucket(took.micros))).or_default() += 1;
+    if let Some(micros) = state.take(fact) {
+        *changes.durations.entry((fact.key.step.clone(), duration::bucket(micros))).or_default() += 1;
     }
     match &fact.body {
         Body::Scanned(it) => {
             if let Some(name) = &it.repo_name {
-                let sql = "INSERT OR IGNORE INTO repositories VALUES (?1, NULL, NULL, NULL, NULL)";
-                transaction.prepare_cached(sql)?.execute([name])?;
+                changes.repositories.entry(name.clone()).or_default();
             }
         }
         Body::Artifact(it) => {
             if let (Some(score), Some(name), Some(instant)) =
                 (&it.notes.readme_score, &state.repository, state.instant())
             {
-                transaction
-                    .prepare_cached(
-                        "UPDATE repositories SET clean = ?2, instant = ?3, session = ?4, run = ?5
-                         WHERE name = ?1 AND (instant IS NULL OR (instant, session, run) < (?3, ?4, ?5))",
-                    )?
-                    .execute(params![name, score.clean, instant, id.as_bytes(), fact.key.run])?;
-            }
-            if it.artifact_type == flywheel_events::ArtifactType::TradeJournal {
-                keep_trading_days(transaction, state)?;
+                let score = Score { instant, session: id, run: fact.key.run, clean: score.clean };
+                let latest = changes.repositories.entry(name.clone()).or_default();
+                *latest = (*latest).max(Some(score));
             }
         }
-        Body::Summarized(_) => keep_trading_days(transaction, state)?,
         _ => {}
     }
     Ok(())
 }
 
-fn keep_trading_days(transaction: &Transaction<'_>, state: &State) -> Result<(), Error> {
-    let mut day = transaction.prepare_cached(
-        "INSERT INTO trading_days VALUES (?1, ?2, ?3)
-         ON CONFLICT DO UPDATE SET documented = max(documented, excluded.documented)",
-    )?;
-    for (account, trading_day) in &state.trading_days {
-        day.execute(params![account, trading_day, state.has_journal()])?;
-    }
-    Ok(())
-}
-
-fn stored(transaction: &Transaction<'_>, id: Uuid) -> Result<State, Error> {
+fn stored(transaction: &Transaction<'_>, id: Uuid) -> Result<Option<State>, Error> {
     let texts: Option<(String, String)> = transaction
         .prepare_cached("SELECT state, recorded_at FROM sessions WHERE id = ?1")?
         .query_row([id.as_bytes()], |row| Ok((row.get(0)?, row.get(1)?)))
         .optional()?;
-    let Some((state, recorded)) = texts else { return Ok(State::default()) };
+    let Some((state, recorded)) = texts else { return Ok(None) };
     let damaged = |error| rusqlite::Error::FromSqlConversionFailure(0, Type::Text, Box::new(error));
-    State::read(&state, &recorded).map_err(|error| damaged(error).into())
+    State::read(&state, &recorded).map(Some).map_err(|error| damaged(error).into())
 }
 
-fn write(transaction: &Transaction<'_>, mut changes: Changes) -> Result<(), Error> {
+fn write(transaction: &Transaction<'_>, changes: Changes) -> Result<(), Error> {
+    let Changes { sessions, mut counts, durations, repositories } = changes;
+    // In the order of the table: neighbours lie on one page.
+    let mut changed: Vec<_> =
+        sessions.iter().filter(|(_, touched)| touched.before.as_ref() != Some(&touched.after)).collect();
+    changed.sort_unstable_by_key(|(id, _)| **id);
+    let mut days: BTreeMap<&(String, String), bool> = BTreeMap::new();
     let mut session = transaction.prepare_cached("INSERT OR REPLACE INTO sessions VALUES (?1, ?2, ?3)")?;
-    for (id, (before, after)) in changes.sessions.iter().filter(|(_, (before, after))| before != after) {
-        for (count, n) in before.counts() {
-            *changes.counts.entry(count).or_default() -= n;
+    for (id, Touched { before, after }) in changed {
+        for (count, n) in before.iter().flat_map(State::counts) {
+            *counts.entry(count).or_default() -= n;
         }
         for (count, n) in after.counts() {
-            *changes.counts.entry(count).or_default() += n;
+            *counts.entry(count).or_default() += n;
+        }
+        for day in &after.trading_days {
+            *days.entry(day).or_default() |= after.has_journal();
         }
         let state = serde_json::to_string(after).expect("a state is plain JSON");
         let recorded = serde_json::to_string(&after.recorded).expect("a list is plain JSON");
         session.execute(params![id.as_bytes(), state, recorded])?;
     }
+    write_sums(transaction, &counts, &durations)?;
+    let mut trading_day = transaction.prepare_cached(
+        "INSERT INTO trading_days VALUES (?1, ?2, ?3)
+         ON CONFLICT DO UPDATE SET documented = max(documented, excluded.documented)",
+    )?;
+    for ((account, day), documented) in days {
+        trading_day.execute(params![account, day, documented])?;
+    }
+    let mut repository = transaction.prepare_cached(
+        "INSERT INTO repositories VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT DO UPDATE
+         SET clean = excluded.clean, instant = excluded.instant, session = excluded.session, run = excluded.run
+         WHERE excluded.instant IS NOT NULL
+         AND (instant IS NULL OR (instant, session, run) < (excluded.instant, excluded.session, excluded.run))",
+    )?;
+    for (name, score) in &repositories {
+        let session = score.as_ref().map(|score| score.session.as_bytes());
+        let (clean, instant, run) = (score.map(|it| it.clean), score.map(|it| it.instant), score.map(|it| it.run));
+        repository.execute(params![name, clean, instant, session, run])?;
+    }
+    Ok(())
+}
+
+fn write_sums(
+    transaction: &Transaction<'_>,
+    counts: &BTreeMap<Count, i64>,
+    durations: &BTreeMap<(Step, u32), i64>,
+) -> Result<(), Error> {
     let mut count = transaction.prepare_cached(
         "INSERT INTO counts VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT DO UPDATE SET n = n + excluded.n",
     )?;
     let mut tidy =
         transaction.prepare_cached("DELETE FROM counts WHERE name = ?1 AND a = ?2 AND b = ?3 AND c = ?4 AND n = 0")?;
-    for ((name, [a, b, c]), n) in changes.counts.iter().filter(|(_, n)| **n != 0) {
+    for ((name, [a, b, c]), n) in counts.iter().filter(|(_, n)| **n != 0) {
         count.execute(params![name, a, b, c, n])?;
         if *n < 0 {
             tidy.execute(params![name, a, b, c])?;
@@ -153,8 +188,8 @@ fn write(transaction: &Transaction<'_>, mut changes: Changes) -> Result<(), Erro
     }
     let mut duration = transaction
         .prepare_cached("INSERT INTO durations VALUES (?1, ?2, ?3) ON CONFLICT DO UPDATE SET n = n + excluded.n")?;
-    for ((step, bucket), n) in &changes.durations {
-        duration.execute(params![step, bucket, n])?;
+    for ((step, bucket), n) in durations {
+        duration.execute(params![step.as_str(), bucket, n])?;
     }
     Ok(())
 }

@@ -1,16 +1,17 @@
 -- What waits to be published: one artifact version, one target, one account an item.
 CREATE TABLE items (
-    id          BLOB PRIMARY KEY,
+    position    INTEGER PRIMARY KEY,   -- of its newest transition
+    id          BLOB NOT NULL,
     type        TEXT NOT NULL,
     sha256      BLOB NOT NULL,
+    content     INTEGER NOT NULL,      -- the beginning of sha256, as in `sources`
     target      TEXT NOT NULL,
     account     TEXT NOT NULL,
     state       TEXT NOT NULL,         -- queued
-    position    INTEGER NOT NULL,      -- of its newest transition
     recorded_at INTEGER NOT NULL       -- when it was queued, microseconds since 1970
-) STRICT, WITHOUT ROWID;
+) STRICT;
 
-CREATE INDEX items_by_position ON items (position);
+CREATE INDEX items_by_id ON items (id);
 
 -- When each session ended, microseconds since 1970: what tells the original of equal content.
 CREATE TABLE sessions (
@@ -18,24 +19,26 @@ CREATE TABLE sessions (
     instant INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 
--- Who made a content.
+-- Who made a content, each time it was made.
 CREATE TABLE sources (
-    type    TEXT NOT NULL,
-    sha256  BLOB NOT NULL,
-    id      BLOB NOT NULL,             -- the session; of a file queued by hand the id of its key
-    instant INTEGER,                   -- when the session ended; null for a file queued by hand
-    path    TEXT NOT NULL,
-    PRIMARY KEY (type, sha256, id)
-) STRICT, WITHOUT ROWID;
+    position INTEGER PRIMARY KEY,
+    type     TEXT NOT NULL,
+    sha256   BLOB NOT NULL,
+    content  INTEGER NOT NULL,         -- the beginning of sha256, for the index
+    id       BLOB NOT NULL,            -- the session; of a file queued by hand the id of its key
+    path     TEXT NOT NULL
+) STRICT;
+
+CREATE INDEX sources_by_content ON sources (content);
 
 -- The items with their original: of the sessions that made the content the smallest (session time, id), whichever was
 -- recorded first; a file queued by hand where no session made it.
 CREATE VIEW queue AS
-SELECT items.*, iif(original.instant IS NULL, NULL, original.id) AS session, original.path AS path
+SELECT items.*, sessions.id AS session, original.path AS path
 FROM items
-LEFT JOIN sources AS original
-    ON original.type = items.type AND original.sha256 = items.sha256 AND original.id = (
-        SELECT id FROM sources
-        WHERE sources.type = items.type AND sources.sha256 = items.sha256
-        ORDER BY sources.instant IS NULL, sources.instant, sources.id LIMIT 1
-    );
+LEFT JOIN sources AS original ON original.position = (
+    SELECT sources.position FROM sources LEFT JOIN sessions ON sessions.id = sources.id
+    WHERE sources.content = items.content AND sources.sha256 = items.sha256 AND sources.type = items.type
+    ORDER BY sessions.instant IS NULL, sessions.instant, sources.id, sources.position LIMIT 1
+)
+LEFT JOIN sessions ON sessions.id = original.id;

@@ -41,26 +41,31 @@ fn digest_of(connection: &Connection, counts: impl Fn(&str) -> bool) -> rusqlite
         let (columns, names) = (names.len(), names.join(", "));
         let mut statement = connection.prepare(&format!("SELECT {names} FROM \"{table}\" ORDER BY {names}"))?;
         let mut rows = statement.query([])?;
-        hash(&mut hasher, b'T', table.as_bytes());
+        // A row at a time: the hasher is slow with the few bytes of one value.
+        let mut bytes = vec![];
+        put(&mut bytes, b'T', table.as_bytes());
         while let Some(row) = rows.next()? {
-            hash(&mut hasher, b'R', &[]);
+            put(&mut bytes, b'R', &[]);
             for column in 0..columns {
                 match row.get_ref(column)? {
-                    ValueRef::Null => hash(&mut hasher, b'n', &[]),
-                    ValueRef::Integer(value) => hash(&mut hasher, b'i', &value.to_be_bytes()),
-                    ValueRef::Real(value) => hash(&mut hasher, b'r', &value.to_bits().to_be_bytes()),
-                    ValueRef::Text(text) => hash(&mut hasher, b't', text),
-                    ValueRef::Blob(bytes) => hash(&mut hasher, b'b', bytes),
+                    ValueRef::Null => put(&mut bytes, b'n', &[]),
+                    ValueRef::Integer(value) => put(&mut bytes, b'i', &value.to_be_bytes()),
+                    ValueRef::Real(value) => put(&mut bytes, b'r', &value.to_bits().to_be_bytes()),
+                    ValueRef::Text(text) => put(&mut bytes, b't', text),
+                    ValueRef::Blob(blob) => put(&mut bytes, b'b', blob),
                 }
             }
+            hasher.update(&bytes);
+            bytes.clear();
         }
+        hasher.update(&bytes);
     }
     Ok(Digest::from(<[u8; 32]>::from(hasher.finalize())))
 }
 
 /// A tag, a length and the bytes, so that no two contents run together.
-fn hash(hasher: &mut Sha256, tag: u8, bytes: &[u8]) {
-    hasher.update([tag]);
-    hasher.update((bytes.len() as u64).to_be_bytes());
-    hasher.update(bytes);
+fn put(bytes: &mut Vec<u8>, tag: u8, value: &[u8]) {
+    bytes.push(tag);
+    bytes.extend_from_slice(&(value.len() as u64).to_be_bytes());
+    bytes.extend_from_slice(value);
 }

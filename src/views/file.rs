@@ -8,12 +8,21 @@ use crate::{
 };
 use flywheel_events::Digest;
 use flywheel_projections::{Recorded, View};
-use rusqlite::{Connection, OpenFlags, OptionalExtension as _, Transaction, TransactionBehavior, params};
+use rusqlite::{
+    Connection, ErrorCode, OpenFlags, OptionalExtension as _, Transaction, TransactionBehavior, config::DbConfig,
+    params,
+};
 use std::{
     fs::File,
     path::{Path, PathBuf},
     time::Duration,
 };
+
+/// How long a call waits for another process's transaction.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// Pages of a journal that may stay when nobody has the file open.
+const JOURNAL_PAGES_MAX: i64 = 500;
 
 /// How far a view has folded the log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -126,11 +135,14 @@ impl Open {
             let mut flags = OpenFlags::default();
             flags.set(OpenFlags::SQLITE_OPEN_CREATE, make == Make::New);
             let mut connection = Connection::open_with_flags(path, flags)?;
-            connection.busy_timeout(Duration::from_secs(60))?;
+            connection.busy_timeout(BUSY_TIMEOUT)?;
             connection.set_prepared_statement_cache_capacity(32);
             crate::sqlite::enter_wal(&connection)?;
             // A view that loses its last moments in a power cut folds them again.
             connection.pragma_update(None, "synchronous", "NORMAL")?;
+            // The last one to leave would empty the journal and sync twice, and the next writer once more: longer than most
+            // questions take. `shorten_journal` does it every now and then.
+            connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
             if !has_checkpoint(&connection)? {
                 let transaction = connection.transaction_with_behavior(TransactionBehavior::Exclusive)?;
                 if !has_checkpoint(&transaction)? {
@@ -141,8 +153,8 @@ impl Open {
             Ok(connection)
         };
         let connection = connect().map_err(|source| match source.sqlite_error_code() {
-            Some(rusqlite::ErrorCode::NotADatabase) => damaged("it is not an SQLite file".into()),
-            Some(rusqlite::ErrorCode::DatabaseCorrupt) => damaged("it is damaged".into()),
+            Some(ErrorCode::NotADatabase) => damaged("it is not an SQLite file".into()),
+            Some(ErrorCode::DatabaseCorrupt) => damaged("it is damaged".into()),
             _ => storage(source),
         })?;
         let found: (String, u32) = connection
@@ -160,6 +172,24 @@ impl Open {
 
     pub(super) fn checkpoint(&self) -> Result<Checkpoint, Error> {
         checkpoint(&self.connection).map_err(|source| Error::Storage { view: self.view.name, source })
+    }
+
+    /// Empties a journal that has grown long, unless somebody reads from it: the next to do this will. Whoever opens the file
+    /// first reads all of it.
+    pub(super) fn shorten_journal(&self) -> Result<(), Error> {
+        let storage = |source| Error::Storage { view: self.view.name, source };
+        let pages = "PRAGMA wal_checkpoint(NOOP)";
+        let pages: i64 = self.connection.query_row(pages, [], |row| row.get(1)).map_err(storage)?;
+        if pages <= JOURNAL_PAGES_MAX {
+            return Ok(());
+        }
+        self.connection.busy_timeout(Duration::ZERO).map_err(storage)?;
+        let emptied = self.connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()));
+        self.connection.busy_timeout(BUSY_TIMEOUT).map_err(storage)?;
+        match emptied {
+            Err(error) if error.sqlite_error_code() != Some(ErrorCode::DatabaseBusy) => Err(storage(error)),
+            _ => Ok(()),
+        }
     }
 
     /// Folds the next facts in, up to a position, unless another process has done so in the meantime.
@@ -186,17 +216,22 @@ pub(super) struct Batch {
 /// The next facts behind a position.
 pub(super) fn read(log: &EmbeddedLog, view: &'static View, after: u64, until: u64) -> Result<Batch, Error> {
     let limit = usize::try_from(until - after).unwrap_or(BATCH_FACTS).min(BATCH_FACTS);
-    let rows = log.read_now(after, limit)?;
-    let missing = after + 1 + rows.len() as u64;
-    let ordered = rows.iter().zip(after + 1..).all(|(row, position)| row.record.position == position);
-    let Some(last) = rows.last().filter(|_| ordered && rows.len() == limit) else {
-        return Err(Error::Gap { view: view.name, missing });
-    };
-    let end = Checkpoint { position: last.record.position, chain: last.chain };
-    let records = rows.into_iter().map(|row| row.record);
-    let facts = records.map(|record| Recorded::decode(record.position, record.key, &record.event));
-    let facts = facts.collect::<Result<_, _>>().map_err(|source| Error::Fold { view: view.name, source })?;
-    Ok(Batch { facts, end })
+    let gap = |facts: &[Recorded]| Error::Gap { view: view.name, missing: after + 1 + facts.len() as u64 };
+    let mut facts = Vec::with_capacity(limit);
+    log.scan_now(after, limit, |position, key, event| {
+        if position != after + 1 + facts.len() as u64 {
+            return Err(gap(&facts));
+        }
+        let fact = Recorded::decode(position, key, event);
+        facts.push(fact.map_err(|source| Error::Fold { view: view.name, source })?);
+        Ok(())
+    })?;
+    if facts.len() < limit {
+        return Err(gap(&facts));
+    }
+    let position = after + limit as u64;
+    let chain = log.chain_at(position)?.ok_or_else(|| gap(&facts))?;
+    Ok(Batch { facts, end: Checkpoint { position, chain } })
 }
 
 /// Folds facts into a view's tables.
@@ -304,10 +339,14 @@ impl<'a> Swap<'a> {
         Ok(Self { folder, _lock: lock })
     }
 
-    /// The next generation whose file is not there yet.
+    /// The next generation of which nothing is there yet: a journal that outlived its file would be taken for the new one's.
     pub(super) fn free(&self, view: &View) -> u32 {
         let first = pointed(self.folder, view).map_or(1, |(_, generation)| generation.saturating_add(1));
-        (first..u32::MAX).find(|generation| !path(self.folder, view, *generation).exists()).unwrap_or(u32::MAX)
+        let there = |generation: &u32| {
+            let path = path(self.folder, view, *generation);
+            path.exists() || path.with_extension("db-wal").exists()
+        };
+        (first..u32::MAX).find(|generation| !there(generation)).unwrap_or(u32::MAX)
     }
 
     /// Makes a generation the live one.

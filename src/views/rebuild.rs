@@ -1,6 +1,7 @@
-//! Building views from the beginning: one reader decodes, each view folds on a thread of its own.
+//! Building views from the beginning: a few readers decode, batch by batch in turn; each view folds on a thread of its own.
 
 use super::{
+    BATCH_FACTS,
     file::{self, Batch, Checkpoint, Error, Swap, check_follows},
     folder,
 };
@@ -18,7 +19,10 @@ use std::{
 };
 use tempfile::NamedTempFile;
 
-/// Batches a view may lie behind the reader: enough to keep both busy, few enough to bound the memory.
+/// Threads that read and decode, which is half of the work.
+const READERS: usize = 2;
+
+/// Batches a view may lie behind the readers: enough to keep both busy, few enough to bound the memory.
 const BATCHES_AHEAD: usize = 2;
 
 /// Up to where views are built.
@@ -104,6 +108,7 @@ struct Folded {
     digest: Digest,
 }
 
+/// Reads to the end, and gives every view every batch, in order.
 fn read_all(
     log: &EmbeddedLog,
     views: &[&'static View],
@@ -112,30 +117,55 @@ fn read_all(
     progress: &impl Fn(u64),
 ) -> Result<(), Error> {
     let Some(first) = views.first() else { return Ok(()) };
-    let mut after = 0;
-    while after < end {
-        let batch = Arc::new(file::read(log, first, after, end)?);
-        after = batch.end.position;
-        for sender in senders {
-            // A view that has failed no longer listens; its error comes with its thread.
-            if sender.send(batch.clone()).is_err() {
-                return Ok(());
+    thread::scope(|scope| {
+        let readers = (0..READERS).map(|turn| {
+            let (sender, receiver) = sync_channel(1);
+            scope.spawn(move || read_in_turn(log, first, end, turn, &sender));
+            receiver
+        });
+        let readers: Vec<Receiver<Result<Batch, Error>>> = readers.collect();
+        for reader in readers.iter().cycle() {
+            // Whose turn it is has nothing left: it was the last batch.
+            let Ok(batch) = reader.recv() else { break };
+            let batch = Arc::new(batch?);
+            for sender in senders {
+                // A view that has failed no longer listens; its error comes with its thread.
+                if sender.send(batch.clone()).is_err() {
+                    return Ok(());
+                }
             }
+            progress(batch.end.position);
         }
-        progress(after);
+        Ok(())
+    })
+}
+
+/// Reads every [`READERS`]-th batch, until nobody listens.
+fn read_in_turn(
+    log: &EmbeddedLog,
+    view: &'static View,
+    end: u64,
+    turn: usize,
+    sender: &SyncSender<Result<Batch, Error>>,
+) {
+    for after in (0..end).step_by(BATCH_FACTS).skip(turn).step_by(READERS) {
+        if sender.send(file::read(log, view, after, end)).is_err() {
+            return;
+        }
     }
-    Ok(())
 }
 
 fn fold_all(view: &'static View, file: NamedTempFile, batches: &Receiver<Arc<Batch>>) -> Result<Folded, Error> {
     let storage = |source| Error::Storage { view: view.name, source };
     let mut checkpoint = Checkpoint { position: 0, chain: Digest::GENESIS };
     let mut connection = build_connection(file.path(), view).map_err(storage)?;
+    let indexes = put_off_indexes(&connection).map_err(storage)?;
     let transaction = connection.transaction().map_err(storage)?;
     while let Ok(batch) = batches.recv() {
         file::fold(&transaction, view, &batch.facts)?;
         checkpoint = batch.end;
     }
+    transaction.execute_batch(&indexes).map_err(storage)?;
     file::move_checkpoint(&transaction, checkpoint).map_err(storage)?;
     transaction.commit().map_err(storage)?;
     let digest = super::digest(&connection).map_err(storage)?;
@@ -154,4 +184,23 @@ fn build_connection(path: &Path, view: &View) -> rusqlite::Result<Connection> {
     connection.set_prepared_statement_cache_capacity(32);
     file::make_tables(&connection, view)?;
     Ok(connection)
+}
+
+/// Takes away the indexes that only questions use, and gives the statements that make them again: sorting once is cheaper
+/// than finding the place of every row. A unique index stays, for a fold may rest on it.
+fn put_off_indexes(connection: &Connection) -> rusqlite::Result<String> {
+    let sql = "SELECT list.name, made.sql FROM sqlite_schema AS tables
+        JOIN pragma_index_list(tables.name) AS list JOIN sqlite_schema AS made ON made.name = list.name
+        WHERE tables.type = 'table' AND list.origin = 'c' AND NOT list.\"unique\"";
+    let indexes: Vec<(String, String)> = connection
+        .prepare(sql)?
+        .query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?
+        .collect::<rusqlite::Result<_>>()?;
+    let mut statements = String::new();
+    for (name, sql) in indexes {
+        connection.execute_batch(&format!("DROP INDEX \"{name}\""))?;
+        statements.push_str(&sql);
+        statements.push(';');
+    }
+    Ok(statements)
 }

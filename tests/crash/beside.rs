@@ -53,7 +53,7 @@ fn eight_times_50_calls_of_queue_add_make_400_items() {
     assert_eq!(facts.all.len(), 800);
     // And so the view has them, each once.
     place.done(&["replay", "--into", "views"]);
-    let view = rusqlite::Connection::open(place.path("views/publish_queue.v1.0001.db")).expect("opens");
+    let view = rusqlite::Connection::open(place.path("views/publish_queue.v2.0001.db")).expect("opens");
     let count: u32 = view.query_row("SELECT count(*) FROM items", [], |row| row.get(0)).expect("reads");
     assert_eq!(count, 400);
 }

@@ -9,11 +9,14 @@ use crate::fact::{Body, Recorded, Session, Summarized};
 use chrono::{DateTime, Utc};
 use flywheel_events::{AgentId, ArtifactType, Outcome, SessionType};
 use serde::{Deserialize, Serialize};
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    borrow::Cow,
+    collections::{BTreeMap, BTreeSet},
+};
 use uuid::Uuid;
 
 /// A sum over sessions: its name and what it is of.
-pub(super) type Count = (&'static str, [String; 3]);
+pub(super) type Count = (&'static str, [Cow<'static, str>; 3]);
 
 pub(super) const READY: &str = "ready";
 pub(super) const GENERATED: &str = "generated";
@@ -70,23 +73,20 @@ struct Run {
     ended: Option<(u32, Outcome)>,
 }
 
-/// How long a step took.
-pub(super) struct Took {
-    pub(super) step: String,
-    pub(super) micros: u64,
-}
-
 impl State {
     /// Reads a state from its two texts.
     pub(super) fn read(state: &str, recorded: &str) -> Result<Self, serde_json::Error> {
         Ok(Self { recorded: serde_json::from_str(recorded)?, ..serde_json::from_str(state)? })
     }
 
-    /// Takes one fact of the session, and says how long its step took, where that is known.
-    pub(super) fn take(&mut self, fact: &Recorded) -> Option<Took> {
+    /// Takes one fact of the session, and says how many microseconds its step took, where that is known.
+    pub(super) fn take(&mut self, fact: &Recorded) -> Option<u64> {
         let run = fact.key.run;
         match &fact.body {
-            Body::Session(it) => return self.begin(it, fact),
+            Body::Session(it) => {
+                self.begin(it, fact);
+                return None;
+            }
             Body::Rerun(it) => {
                 self.begin_run(run, it.steps.is_empty(), fact);
                 return None;
@@ -111,7 +111,7 @@ impl State {
         self.end_step(fact)
     }
 
-    fn begin(&mut self, session: &Session, fact: &Recorded) -> Option<Took> {
+    fn begin(&mut self, session: &Session, fact: &Recorded) {
         if self.of.is_none() {
             self.of = Some(Of {
                 agent: session.agent_id.clone(),
@@ -121,7 +121,6 @@ impl State {
             self.runs.entry(1).or_insert(Run { newest: 1, ended: None });
             self.remember(fact);
         }
-        None
     }
 
     /// A re-run of everything is a run of its own; one of some steps is a retry of the run before it.
@@ -151,12 +150,11 @@ impl State {
         self.steps.get(fact.key.step.as_str()).is_none_or(|run| *run < fact.key.run)
     }
 
-    fn end_step(&mut self, fact: &Recorded) -> Option<Took> {
+    fn end_step(&mut self, fact: &Recorded) -> Option<u64> {
         if !self.is_new(fact) {
             return None;
         }
-        let step = fact.key.step.to_string();
-        self.steps.insert(step.clone(), fact.key.run);
+        self.steps.insert(fact.key.step.to_string(), fact.key.run);
         // What had nothing to do, or only passed on what it needs, did no work that took time.
         let idle = match &fact.body {
             Body::Skipped(_) => true,
@@ -172,11 +170,11 @@ impl State {
             self.remember(fact);
         }
         let micros = fact.time.timestamp_micros().saturating_sub(due?);
-        Some(Took { step, micros: u64::try_from(micros).unwrap_or(0) })
+        Some(u64::try_from(micros).unwrap_or(0))
     }
 
     fn remember(&mut self, fact: &Recorded) {
-        self.recorded.push((short(fact.key.event_id()), fact.time.timestamp_micros()));
+        self.recorded.push((short(fact.id), fact.time.timestamp_micros()));
     }
 
     /// When the session ended, microseconds since 1970.
@@ -192,26 +190,28 @@ impl State {
     /// What it adds to the sums.
     pub(super) fn counts(&self) -> Vec<(Count, i64)> {
         let Some(of) = &self.of else { return vec![] };
-        let pipeline = of.pipeline.as_str();
+        let (pipeline, nothing) = (Cow::Borrowed(of.pipeline.as_str()), || Cow::Borrowed(""));
         let mut counts: Vec<(Count, i64)> = vec![];
-        let mut add = |name: &'static str, of: [&str; 3], n: i64| counts.push(((name, of.map(str::to_owned)), n));
+        let mut add = |name, a, b, c, n| counts.push(((name, [a, b, c]), n));
         // Every microsecond of an i64 lies in chrono's calendar.
         let instant: DateTime<Utc> = DateTime::from_timestamp_micros(of.instant).unwrap_or_default();
-        add(READY, [&Week::of(&instant).to_string(), "", ""], length(self.ready.len()));
-        add(GENERATED, ["", "", ""], length(self.generated.len()));
+        let week = Week::of(&instant).to_string().into();
+        add(READY, week, nothing(), nothing(), length(self.ready.len()));
+        add(GENERATED, nothing(), nothing(), nothing(), length(self.generated.len()));
         let newest = self.runs.values().filter_map(|run| run.ended).next_back();
         let outcome = newest.map_or("pending", |(_, outcome)| name(outcome));
-        add(SESSIONS, [of.agent.as_str(), pipeline, outcome], 1);
+        add(SESSIONS, of.agent.as_str().to_owned().into(), pipeline.clone(), outcome.into(), 1);
         for run in self.runs.values() {
             // With a retry under way nobody knows yet how the run ends.
             if let Some((_, outcome)) = run.ended.filter(|(ended, _)| *ended == run.newest) {
-                add(RUNS_FINISHED, [pipeline, "", ""], 1);
-                add(RUNS_COMPLETED, [pipeline, "", ""], i64::from(outcome == Outcome::Ready));
+                add(RUNS_FINISHED, pipeline.clone(), nothing(), nothing(), 1);
+                let completed = i64::from(outcome == Outcome::Ready);
+                add(RUNS_COMPLETED, pipeline.clone(), nothing(), nothing(), completed);
             }
         }
         for (_, points) in self.ratings.values().filter(|(rater, _)| *rater != of.agent) {
-            add(RATINGS, ["", "", ""], 1);
-            add(RATINGS_SUM, ["", "", ""], i64::from(*points));
+            add(RATINGS, nothing(), nothing(), nothing(), 1);
+            add(RATINGS_SUM, nothing(), nothing(), nothing(), i64::from(*points));
         }
         counts
     }

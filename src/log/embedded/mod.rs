@@ -99,6 +99,32 @@ impl EmbeddedLog {
         })
     }
 
+    /// Lends up to `limit` facts behind a position to `visit`, position, key and event of each where they lie, until it
+    /// refuses one. Read on this thread.
+    ///
+    /// # Errors
+    /// When the storage fails, and what `visit` says.
+    pub fn scan_now<E: From<Error>>(
+        &self,
+        after: u64,
+        limit: usize,
+        mut visit: impl FnMut(u64, Key, &str) -> Result<(), E>,
+    ) -> Result<(), E> {
+        self.with_reader(|connection| {
+            let sql = "SELECT position, key, event FROM facts WHERE position > ?1 ORDER BY position LIMIT ?2";
+            let mut statement = connection.prepare_cached(sql)?;
+            let mut rows = statement.query((after, limit as u64))?;
+            while let Some(row) = rows.next()? {
+                let event = row.get_ref(2)?.as_str().map_err(rusqlite::Error::from)?;
+                let outcome = visit(row.get(0)?, key(row, 1)?, event);
+                if outcome.is_err() {
+                    return Ok(outcome);
+                }
+            }
+            Ok(Ok(()))
+        })?
+    }
+
     /// The fact under a key with the chain behind it, read on this thread.
     ///
     /// # Errors
@@ -160,8 +186,7 @@ fn digest(row: &Row<'_>, column: usize) -> rusqlite::Result<Digest> {
 }
 
 fn key(row: &Row<'_>, column: usize) -> rusqlite::Result<Key> {
-    let text: String = row.get(column)?;
-    text.parse().map_err(|error| {
+    row.get_ref(column)?.as_str()?.parse().map_err(|error| {
         rusqlite::Error::FromSqlConversionFailure(column, rusqlite::types::Type::Text, Box::new(error))
     })
 }

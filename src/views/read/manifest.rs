@@ -2,6 +2,7 @@
 
 use super::{digest, id};
 use flywheel_events::{Digest, SessionId};
+use flywheel_projections::content;
 use rusqlite::{Connection, OptionalExtension as _, Row, params};
 use serde::Serialize;
 use std::collections::{HashMap, hash_map::Entry};
@@ -216,13 +217,15 @@ pub fn artifacts(connection: &Connection, session: Option<SessionId>) -> rusqlit
 /// # Errors
 /// When the view cannot be read.
 pub fn duplicates(connection: &Connection) -> rusqlite::Result<Vec<Group>> {
-    let sql = "SELECT DISTINCT type, sha256, sessions.id AS session
-        FROM artifacts JOIN sessions ON sessions.id = artifacts.session
-        WHERE (sha256, type) IN (
-            SELECT sha256, type FROM artifacts JOIN sessions ON sessions.id = artifacts.session
-            GROUP BY sha256, type HAVING count(DISTINCT session) > 1
+    let sql = "WITH repeated AS (
+            SELECT type, sha256, session FROM artifacts
+            WHERE content IN (SELECT content FROM artifacts GROUP BY content HAVING count(*) > 1)
+        ), made AS (
+            SELECT DISTINCT type, sha256, session, instant FROM repeated JOIN sessions ON sessions.id = session
         )
-        ORDER BY sessions.instant, sessions.id, type, sha256";
+        SELECT type, sha256, session FROM made
+        WHERE (type, sha256) IN (SELECT type, sha256 FROM made GROUP BY type, sha256 HAVING count(*) > 1)
+        ORDER BY instant, session, type, sha256";
     let mut statement = connection.prepare(sql)?;
     let mut rows = statement.query([])?;
     let (mut groups, mut places): (Vec<Group>, HashMap<(String, Digest), usize>) = Default::default();
@@ -246,6 +249,7 @@ pub fn duplicates(connection: &Connection) -> rusqlite::Result<Vec<Group>> {
 /// When the view cannot be read.
 pub fn makers(connection: &Connection, artifact_type: &str, sha256: &Digest) -> rusqlite::Result<Vec<SessionId>> {
     let sql = "SELECT DISTINCT sessions.id AS id FROM artifacts JOIN sessions ON sessions.id = artifacts.session
-        WHERE sha256 = ?1 AND type = ?2 ORDER BY sessions.instant, sessions.id";
-    connection.prepare(sql)?.query_map(params![sha256.as_bytes(), artifact_type], |row| id(row, "id"))?.collect()
+        WHERE content = ?1 AND sha256 = ?2 AND type = ?3 ORDER BY sessions.instant, sessions.id";
+    let values = params![content(sha256), sha256.as_bytes(), artifact_type];
+    connection.prepare(sql)?.query_map(values, |row| id(row, "id"))?.collect()
 }
