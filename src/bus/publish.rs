@@ -141,7 +141,7 @@ async fn settle_in(log: &BusLog, sent: Sent) -> Result<Appended, Error> {
         match answer {
             Ok(ack) if !ack.duplicate => {
                 let position = ack.sequence;
-                log.keep(Record { position, key: fact.key, digest: fact.digest, event });
+                log.keep(Record { position, key: fact.key, digest: fact.digest, event: event.into() });
                 return Ok(Appended::Appended(position));
             }
             Ok(_) => match compare(log, &fact).await? {

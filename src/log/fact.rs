@@ -8,6 +8,7 @@ use flywheel_events::{
 };
 use serde::de::DeserializeOwned;
 use serde_json::{Value, value::RawValue};
+use std::sync::Arc;
 
 /// A fact that is to be appended. Its event is written when its time is known: in the log's write transaction.
 #[derive(Debug, Clone)]
@@ -118,7 +119,7 @@ pub struct Record {
     /// The digest of its content.
     pub digest: Digest,
     /// The event, byte for byte.
-    pub event: String,
+    pub event: Arc<str>,
 }
 
 /// The part of an event that carries its fact. Events in the log are ours and valid.

@@ -38,7 +38,7 @@ impl Line<'_> {
         let event: &RawValue = match serde_json::from_str(&record.event) {
             Ok(event) => event,
             Err(_) => {
-                as_text = serde_json::value::to_raw_value(&record.event).expect("a text is plain JSON");
+                as_text = serde_json::value::to_raw_value(&*record.event).expect("a text is plain JSON");
                 &as_text
             }
         };

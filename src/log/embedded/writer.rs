@@ -1,7 +1,7 @@
 //! The one writer of a process: whatever waits goes into one transaction.
 #![expect(clippy::disallowed_methods, reason = "a fact's time is when it was recorded")]
 
-use super::{digest, recent::Recent};
+use super::{catch_up, digest, tail::Tail};
 use crate::log::{Appended, Error, NewFact, Record};
 use chrono::{DateTime, SubsecRound as _, Utc};
 use flywheel_events::{Digest, Key};
@@ -33,11 +33,11 @@ pub(super) struct Writer {
 }
 
 impl Writer {
-    pub(super) fn start(connection: Connection, announce: watch::Sender<u64>, recent: Arc<Recent>) -> Self {
+    pub(super) fn start(connection: Connection, announce: watch::Sender<u64>, tail: Arc<Tail>) -> Self {
         let (requests, receiver) = channel();
         let thread = thread::Builder::new()
             .name("log-writer".into())
-            .spawn(move || write_all(connection, &receiver, &announce, &recent))
+            .spawn(move || write_all(connection, &receiver, &announce, &tail))
             .expect("the system can start a thread");
         Self { requests: Some(requests), thread: Some(thread) }
     }
@@ -59,7 +59,7 @@ impl Drop for Writer {
     }
 }
 
-fn write_all(mut connection: Connection, requests: &Receiver<Request>, announce: &watch::Sender<u64>, recent: &Recent) {
+fn write_all(mut connection: Connection, requests: &Receiver<Request>, announce: &watch::Sender<u64>, tail: &Tail) {
     while let Ok(first) = requests.recv() {
         let mut count = first.facts.len();
         let mut batch = vec![first];
@@ -71,7 +71,11 @@ fn write_all(mut connection: Connection, requests: &Receiver<Request>, announce:
         }
         match commit(&mut connection, &batch) {
             Ok((answers, end)) => {
-                recent.keep(end.appended);
+                let first = end.appended.first().map_or(0, |record| record.position);
+                // Where that fails, the next reader catches up, and meets the fault.
+                if first <= tail.end() + 1 || catch_up(tail, &connection).is_ok() {
+                    tail.keep(end.appended);
+                }
                 announce.send_replace(end.position);
                 // A caller that went away has its facts in the log all the same.
                 batch.into_iter().zip(answers).for_each(|(request, answer)| drop(request.reply.send(answer)));
@@ -152,7 +156,7 @@ impl End {
         };
         self.insert(connection, &fact.key, time, fact.digest, &event)?;
         let position = self.position;
-        self.appended.push(Record { position, key: fact.key.clone(), digest: fact.digest, event });
+        self.appended.push(Record { position, key: fact.key.clone(), digest: fact.digest, event: event.into() });
         Ok(Ok(Appended::Appended(self.position)))
     }
 
