@@ -10,7 +10,7 @@ pub mod embedded;
 mod fact;
 
 pub use embedded::{Audit, Chained, EmbeddedLog, Fault, Line};
-pub use fact::{NewFact, Record};
+pub use fact::{Data, Event, NewFact, Record};
 
 use flywheel_events::{Digest, Key, SessionId, Step};
 use std::{

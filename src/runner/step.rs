@@ -5,14 +5,14 @@ use crate::{
     accept,
     log::{Delivery, Error, Log, NewFact, Record},
     queue,
-    stages::{Ended, Inputs, Json, Made, MadeStep, Need, Pipeline, Row, Stop, graph::ENTRY},
+    stages::{Ended, Inputs, Made, MadeStep, Need, Pipeline, Row, Stop, graph::ENTRY},
 };
 use flywheel_events::{
     ArtifactGenerated, Fact, FailureClass, Key, SessionCompleted, SessionId, SessionReady, SessionRerunRequested,
     SessionType, Step, StepFailed, StepSkipped,
 };
 use serde::Deserialize;
-use serde_json::{Value, value::RawValue};
+use serde_json::Value;
 use std::{
     collections::{BTreeMap, HashMap},
     sync::{Mutex, MutexGuard, PoisonError},
@@ -274,11 +274,11 @@ async fn asked_for<L: Log>(log: &L, step: &Step, session: SessionId, run: u32) -
 /// When the record is none of ours.
 pub fn ended(record: &Record) -> Result<Ended, Error> {
     let decode = || -> Result<Ended, serde_json::Error> {
-        let (event_type, data): (String, Box<RawValue>) = record.data()?;
-        Ok(match event_type.as_str() {
-            StepFailed::TYPE => Ended::Failed(serde_json::from_str(data.get())?),
-            StepSkipped::TYPE => Ended::Skipped(serde_json::from_str(data.get())?),
-            _ => Ended::Completed(Json::from(&*data)),
+        let (event_type, data) = record.event.parts()?;
+        Ok(match &*event_type {
+            StepFailed::TYPE => Ended::Failed(data.decode()?),
+            StepSkipped::TYPE => Ended::Skipped(data.decode()?),
+            _ => Ended::Completed(data),
         })
     };
     decode().map_err(|error| damaged(&record.key, &error))

@@ -219,7 +219,12 @@ pub struct Chained {
 const RECORD: &str = "position, key, digest, event, chain";
 
 fn record(row: &Row<'_>) -> rusqlite::Result<Record> {
-    Ok(Record { position: row.get(0)?, key: key(row, 1)?, digest: digest(row, 2)?, event: row.get(3)? })
+    Ok(Record {
+        position: row.get(0)?,
+        key: key(row, 1)?,
+        digest: digest(row, 2)?,
+        event: row.get_ref(3)?.as_str()?.into(),
+    })
 }
 
 fn chained(row: &Row<'_>) -> rusqlite::Result<Chained> {

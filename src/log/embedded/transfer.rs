@@ -114,7 +114,7 @@ impl EmbeddedLog {
                     )));
                 }
             } else {
-                end.insert(&transaction, &line.key, fact.time, fact.content, line.event.get())
+                end.insert(&transaction, (&line.key, line.key.event_id()), fact.time, fact.content, line.event.get())
                     .map_err(|error| at(format!("{error}")))?;
             }
             previous = (line.chain, fact.time);

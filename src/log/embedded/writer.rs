@@ -14,6 +14,7 @@ use std::{
     thread,
 };
 use tokio::sync::{oneshot, watch};
+use uuid::Uuid;
 
 /// Most facts in one transaction. Beyond about a thousand a larger batch is no faster.
 const BATCH_FACTS_MAX: usize = 1024;
@@ -139,7 +140,7 @@ impl End {
     }
 
     fn append(&mut self, connection: &Connection, fact: &NewFact) -> rusqlite::Result<Result<Appended, Error>> {
-        let id = fact.key.event_id();
+        let id = fact.id();
         let taken = connection
             .prepare_cached("SELECT position, digest FROM facts WHERE id = ?1")?
             .query_row([id.as_bytes()], |row| Ok((row.get::<_, u64>(0)?, digest(row, 1)?)))
@@ -154,9 +155,9 @@ impl End {
             Ok(event) => event,
             Err(error) => return Ok(Err(error)),
         };
-        self.insert(connection, &fact.key, time, fact.digest, &event)?;
+        self.insert(connection, (&fact.key, id), time, fact.digest, &event)?;
         let position = self.position;
-        self.appended.push(Record { position, key: fact.key.clone(), digest: fact.digest, event: event.into() });
+        self.appended.push(Record { position, key: fact.key.clone(), digest: fact.digest, event });
         Ok(Ok(Appended::Appended(self.position)))
     }
 
@@ -164,17 +165,18 @@ impl End {
     pub(super) fn insert(
         &mut self,
         connection: &Connection,
-        key: &Key,
+        (key, id): (&Key, Uuid),
         time: DateTime<Utc>,
         content: Digest,
         event: &str,
     ) -> rusqlite::Result<()> {
         let event_digest = Digest::of(event.as_bytes());
-        let chain = self.chain.chain(key, &event_digest);
+        let key = key.to_string();
+        let chain = self.chain.chain_text(&key, &event_digest);
         connection.prepare_cached("INSERT INTO facts VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)")?.execute(params![
             self.position + 1,
-            key.event_id().as_bytes(),
-            key.to_string(),
+            id.as_bytes(),
+            key,
             time.timestamp_micros(),
             content.as_bytes(),
             event_digest.as_bytes(),
