@@ -13,7 +13,7 @@ use std::{
     sync::Arc,
 };
 
-/// Most facts read at once.
+/// Most keys read at once.
 const READ_MAX: usize = 1024;
 
 /// Runs every stage of these sessions until this run of each has its `ready`, calling `ended` for each as it ends.
@@ -43,15 +43,15 @@ async fn watch<L: Log>(
 ) -> Result<(), Error> {
     let ready: HashSet<Step> = pipelines().iter().map(ready_step).collect();
     while !waiting.is_empty() {
-        let records = log.read(after, READ_MAX).await?;
-        let Some(last) = records.last() else {
+        let keys = log.keys(after, READ_MAX).await?;
+        let Some((last, _)) = keys.last() else {
             log.grown(after).await?;
             continue;
         };
-        after = last.position;
-        for record in records.iter().filter(|record| ready.contains(&record.key.step)) {
-            let Some(session) = record.key.session_id() else { continue };
-            if waiting.get(&session).is_some_and(|run| *run == record.key.run) {
+        after = *last;
+        for (_, key) in keys.iter().filter(|(_, key)| ready.contains(&key.step)) {
+            let Some(session) = key.session_id() else { continue };
+            if waiting.get(&session).is_some_and(|run| *run == key.run) {
                 waiting.remove(&session);
                 ended(session);
             }

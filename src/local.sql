@@ -4,6 +4,7 @@ CREATE TABLE cursors (
     scanned  INTEGER NOT NULL          -- every fact up to here that the consumer wants is in in_flight, or done
 ) STRICT, WITHOUT ROWID;
 
+-- Deliveries that have been handed out once already, each by itself.
 CREATE TABLE in_flight (
     consumer     TEXT NOT NULL,
     position     INTEGER NOT NULL,

@@ -24,7 +24,7 @@ use std::{
     sync::Arc,
     time::{Duration, Instant},
 };
-use step::{Bound, Verdict};
+use step::{Bound, Seen, Verdict};
 pub use step::{RERUN_REQUESTED, SESSION_COMPLETED, downstream, ended, looks_behind, step_of};
 use tracing::Instrument as _;
 
@@ -68,9 +68,10 @@ pub async fn work<L: Log>(
     wanted: impl Fn(&Step) -> bool,
     done: impl Future<Output = Result<(), Error>>,
 ) -> Result<(), Error> {
+    let seen = Arc::<Seen>::default();
     let mut stages = tokio::task::JoinSet::new();
     for bound in step::bind(pipelines).into_iter().filter(|bound| wanted(&bound.step)) {
-        stages.spawn(work_on(log.clone(), Arc::new(bound), tools.clone(), scope.clone()));
+        stages.spawn(work_on(log.clone(), Arc::new(bound), tools.clone(), seen.clone(), scope.clone()));
     }
     let outcome = tokio::select! {
         outcome = done => outcome,
@@ -88,12 +89,18 @@ pub fn consumers() -> Vec<Consumer> {
     step::bind(crate::stages::pipelines()).into_iter().map(consumer).collect()
 }
 
-async fn work_on<L: Log>(log: L, stage: Arc<Bound>, tools: Arc<Tools>, scope: Scope) -> Result<(), Error> {
+async fn work_on<L: Log>(
+    log: L,
+    stage: Arc<Bound>,
+    tools: Arc<Tools>,
+    seen: Arc<Seen>,
+    scope: Scope,
+) -> Result<(), Error> {
     let consumer = Consumer { name: stage.step.clone(), steps: stage.triggers(), scope };
     let mut deliveries = log.subscribe(consumer).await?;
     loop {
         let batch = deliveries.next(IN_HAND_MAX).await?;
-        let verdicts = join_all(batch.iter().map(|delivery| handle(&log, &stage, &tools, delivery))).await;
+        let verdicts = join_all(batch.iter().map(|delivery| handle(&log, &stage, &tools, &seen, delivery))).await;
         let mut done = vec![];
         for (delivery, verdict) in batch.into_iter().zip(verdicts) {
             match verdict? {
@@ -118,6 +125,7 @@ async fn handle<L: Log>(
     log: &L,
     stage: &Arc<Bound>,
     tools: &Arc<Tools>,
+    seen: &Seen,
     delivery: &Delivery,
 ) -> Result<Handled, Error> {
     let started = Instant::now();
@@ -130,12 +138,12 @@ async fn handle<L: Log>(
         messaging.operation.type = "process",
         messaging.consumer.group.name = %delivery.consumer,
         messaging.destination.template = format!("flywheel.log.{}", delivery.key.step),
-        messaging.message.id = delivery.id,
+        messaging.message.id = %delivery.key.event_id(),
         flywheel.session = %delivery.key.id,
     );
     trace::follow(&span, delivery.traceparent.as_deref());
     let context = traceparent_of(&span).or_else(|| delivery.traceparent.clone());
-    let handled = handle_traced(log, stage, tools, delivery, context).instrument(span).await;
+    let handled = handle_traced(log, stage, tools, seen, delivery, context).instrument(span).await;
     measure::processed(delivery.consumer.as_str(), started.elapsed());
     handled
 }
@@ -144,10 +152,11 @@ async fn handle_traced<L: Log>(
     log: &L,
     stage: &Arc<Bound>,
     tools: &Arc<Tools>,
+    seen: &Seen,
     delivery: &Delivery,
     context: Option<String>,
 ) -> Result<Handled, Error> {
-    let Some(call) = step::prepare(log, stage, delivery).await? else { return Ok(Handled::Done) };
+    let Some(call) = step::prepare(log, stage, seen, delivery).await? else { return Ok(Handled::Done) };
     let verdict = if stage.looks_at_the_world() {
         let (stage, tools) = (stage.clone(), tools.clone());
         tokio::task::spawn_blocking(move || stage.run(call, &tools)).await.map_err(|error| error.to_string())

@@ -19,6 +19,8 @@ pub struct Kind {
     application_id: i32,
     version: i32,
     schema: &'static str,
+    /// What each newer version has added, the second first.
+    added: &'static [&'static str],
     synchronous: &'static str,
 }
 
@@ -29,14 +31,16 @@ impl Kind {
         application_id: 0x464c_5957,
         version: 1,
         schema: include_str!("log/embedded/log.sql"),
+        added: &[],
         synchronous: "FULL",
     };
     /// This machine's own state: survives the process, may lose the last moments before a power cut.
     pub const LOCAL: Self = Self {
         what: "local state",
         application_id: 0x464c_594c,
-        version: 1,
-        schema: include_str!("local.sql"),
+        version: 2,
+        schema: concat!(include_str!("local.sql"), include_str!("log/embedded/leases.sql")),
+        added: &[include_str!("log/embedded/leases.sql")],
         synchronous: "NORMAL",
     };
 }
@@ -112,30 +116,30 @@ pub fn open(path: &Path, kind: &Kind) -> Result<Connection, Error> {
         }
         enter_wal(&connection)?;
         connection.pragma_update(None, "synchronous", kind.synchronous)?;
-        if ours {
+        if ours && found.1 >= kind.version {
             return Ok((connection, found.0, found.1));
         }
         let transaction = connection.transaction_with_behavior(TransactionBehavior::Exclusive)?;
         // Another process may have been first.
-        if identity(&transaction)? == (0, 0) {
-            fill(&transaction, kind)?;
+        match identity(&transaction)? {
+            (0, 0) => fill(&transaction, kind)?,
+            (application, older) if application == kind.application_id && older < kind.version => {
+                let added = kind.added.iter().zip(2..).filter(|(_, version)| *version > older);
+                added.into_iter().try_for_each(|(sql, _)| transaction.execute_batch(sql))?;
+                transaction.pragma_update(None, "user_version", kind.version)?;
+            }
+            _ => {}
         }
         transaction.commit()?;
         let (application, version) = identity(&connection)?;
         Ok((connection, application, version))
     };
-    let shown = || path.display().to_string();
-    let foreign = |why: &str| Error::Foreign { path: shown(), what: kind.what, why: why.to_owned() };
-    let (connection, application, version) = connect().map_err(|why| match why.sqlite_error_code() {
-        Some(ErrorCode::NotADatabase) => foreign("it is not an SQLite file"),
-        Some(ErrorCode::DatabaseCorrupt) => foreign("it is damaged"),
-        _ => Error::Sqlite { path: shown(), why },
-    })?;
+    let (connection, application, version) = connect().map_err(|why| unusable(path, kind, why))?;
     if application != kind.application_id {
-        return Err(foreign("another program made it"));
+        return Err(foreign(path, kind, "another program made it"));
     }
     if version > kind.version {
-        return Err(Error::Newer { path: shown(), found: version, known: kind.version });
+        return Err(Error::Newer { path: path.display().to_string(), found: version, known: kind.version });
     }
     Ok(connection)
 }
@@ -176,6 +180,19 @@ fn fill(connection: &Connection, kind: &Kind) -> rusqlite::Result<()> {
     connection.execute_batch(kind.schema)?;
     connection.pragma_update(None, "application_id", kind.application_id)?;
     connection.pragma_update(None, "user_version", kind.version)
+}
+
+/// Why a file of this kind that SQLite cannot use was not opened.
+pub fn unusable(path: &Path, kind: &Kind, why: rusqlite::Error) -> Error {
+    match why.sqlite_error_code() {
+        Some(ErrorCode::NotADatabase) => foreign(path, kind, "it is not an SQLite file"),
+        Some(ErrorCode::DatabaseCorrupt) => foreign(path, kind, "it is damaged"),
+        _ => Error::Sqlite { path: path.display().to_string(), why },
+    }
+}
+
+fn foreign(path: &Path, kind: &Kind, why: &str) -> Error {
+    Error::Foreign { path: path.display().to_string(), what: kind.what, why: why.to_owned() }
 }
 
 fn identity(connection: &Connection) -> rusqlite::Result<(i32, i32)> {

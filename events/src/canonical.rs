@@ -29,9 +29,14 @@ impl Digest {
     ///
     /// `self` and `event` enter as their 32 raw bytes, the key as its text in UTF-8.
     pub fn chain(&self, key: &crate::Key, event: &Self) -> Self {
+        self.chain_text(&key.to_string(), event)
+    }
+
+    /// As [`chain`](Self::chain), of a key that is text already.
+    pub fn chain_text(&self, key: &str, event: &Self) -> Self {
         let mut hasher = Sha256::new();
         hasher.update(self.0);
-        hasher.update(key.to_string());
+        hasher.update(key);
         hasher.update(event.0);
         Self(hasher.finalize().into())
     }
@@ -94,56 +99,75 @@ impl JsonSchema for Digest {
 ///
 /// Of a session, `artifacts` and `pipeline_status` are outputs and no content.
 pub fn content_digest(event_type: &str, data: &Value) -> Digest {
-    let mut text = String::with_capacity(1024);
+    let mut text = Vec::with_capacity(1024);
     write_string(&mut text, event_type);
-    text.push('\n');
+    text.push(b'\n');
     let is_session = event_type == <crate::SessionCompleted as crate::Fact>::TYPE;
     write_value(&mut text, data, if is_session { &["artifacts", "pipeline_status"] } else { &[] });
-    Digest::of(text.as_bytes())
+    Digest::of(&text)
 }
 
 /// Canonical JSON: keys sorted by their bytes, no white space, numbers as exact decimals (`1.50`, `15e-1` → `1.5`).
 pub fn to_string(value: &Value) -> String {
-    let mut text = String::new();
+    let mut text = vec![];
     write_value(&mut text, value, &[]);
-    text
+    String::from_utf8(text).expect("JSON is text")
 }
 
-fn write_value(out: &mut String, value: &Value, skip: &[&str]) {
+fn write_value(out: &mut Vec<u8>, value: &Value, skip: &[&str]) {
     match value {
-        Value::Null => out.push_str("null"),
-        Value::Bool(value) => out.push_str(if *value { "true" } else { "false" }),
-        Value::Number(number) => out.push_str(&canonical_number(&number.to_string())),
+        Value::Null => out.extend_from_slice(b"null"),
+        Value::Bool(value) => out.extend_from_slice(if *value { b"true" } else { b"false" }),
+        Value::Number(number) => write_number(out, number.as_str()),
         Value::String(text) => write_string(out, text),
         Value::Array(items) => {
-            out.push('[');
+            out.push(b'[');
             for (i, item) in items.iter().enumerate() {
                 if i > 0 {
-                    out.push(',');
+                    out.push(b',');
                 }
                 write_value(out, item, &[]);
             }
-            out.push(']');
+            out.push(b']');
         }
         Value::Object(members) => {
             // `serde_json::Map` is ordered by key here: the `preserve_order` feature must stay off.
-            out.push('{');
+            out.push(b'{');
             let members = members.iter().filter(|(name, _)| !skip.contains(&name.as_str()));
             for (i, (name, member)) in members.enumerate() {
                 if i > 0 {
-                    out.push(',');
+                    out.push(b',');
                 }
                 write_string(out, name);
-                out.push(':');
+                out.push(b':');
                 write_value(out, member, &[]);
             }
-            out.push('}');
+            out.push(b'}');
         }
     }
 }
 
-fn write_string(out: &mut String, text: &str) {
-    out.push_str(&serde_json::to_string(text).expect("a string is JSON"));
+fn write_string(out: &mut Vec<u8>, text: &str) {
+    serde_json::to_writer(out, text).expect("a string is JSON");
+}
+
+fn write_number(out: &mut Vec<u8>, text: &str) {
+    if is_plain_number(text) {
+        out.extend_from_slice(text.as_bytes());
+    } else {
+        out.extend_from_slice(canonical_number(text).as_bytes());
+    }
+}
+
+/// Whether a number is spelled canonically beyond doubt, as most are: `17`, `-3`, `1.25`.
+fn is_plain_number(text: &str) -> bool {
+    let digits = text.strip_prefix('-').unwrap_or(text);
+    let (whole, fraction) = digits.split_once('.').unwrap_or((digits, "1"));
+    let plain = |part: &str| part.len() <= 18 && part.bytes().all(|byte| byte.is_ascii_digit());
+    plain(whole)
+        && plain(fraction)
+        && !fraction.ends_with('0')
+        && (whole != "0" || text.len() > "-0".len() || text == "0")
 }
 
 /// One spelling per number, from its JSON text. Never expands an exponent beyond 40 places: `1e999999999` stays short.
@@ -188,6 +212,11 @@ mod tests {
     #[test]
     fn a_number_has_one_spelling() {
         for (text, expected) in [
+            ("0", "0"),
+            ("-0", "0"),
+            ("-0.5", "-0.5"),
+            ("0.0", "0"),
+            ("-17", "-17"),
             ("175.50", "175.5"),
             ("1755e-1", "175.5"),
             ("1.7550E+2", "175.5"),
@@ -201,6 +230,9 @@ mod tests {
             ("12345678901234567890123456789.123456789", "12345678901234567890123456789.123456789"),
         ] {
             assert_eq!(canonical_number(text), expected, "{text}");
+            let mut written = vec![];
+            write_number(&mut written, text);
+            assert_eq!(String::from_utf8_lossy(&written), expected, "{text}");
         }
     }
 

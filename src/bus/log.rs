@@ -159,7 +159,7 @@ pub(super) fn record_of(position: u64, subject: &str, headers: &HeaderMap, event
     let digest = headers.get(DIGEST).and_then(|value| value.as_str().parse().ok());
     let digest = digest.ok_or_else(|| foreign("has no digest"))?;
     let event = std::str::from_utf8(event).map_err(|_| foreign("is no text"))?;
-    Ok(Record { position, key, digest, event: event.to_owned() })
+    Ok(Record { position, key, digest, event: event.into() })
 }
 
 impl Log for BusLog {
@@ -176,7 +176,7 @@ impl Log for BusLog {
         }
     }
 
-    async fn position(&self, key: &Key) -> Result<Option<u64>, Error> {
+    async fn position(&self, key: &Key, _behind: u64) -> Result<Option<u64>, Error> {
         match self.inner.seen.get(&key.event_id()) {
             Some(record) => Ok(Some(record.position)),
             None => Ok(self.stored(key).await?.map(|record| record.position)),
@@ -190,6 +190,11 @@ impl Log for BusLog {
             .buffered(READS_AT_ONCE)
             .try_collect()
             .await
+    }
+
+    async fn keys(&self, after: u64, limit: usize) -> Result<Vec<(u64, Key)>, Error> {
+        let records = self.read(after, limit).await?;
+        Ok(records.into_iter().map(|record| (record.position, record.key)).collect())
     }
 
     async fn head(&self) -> Result<u64, Error> {

@@ -9,7 +9,7 @@
 
 use super::{BusLog, connect::with_causes, failed};
 use crate::{
-    log::{Appended, Error, NewFact, Record},
+    log::{Appended, Error, Event, NewFact, Record},
     telemetry::{measure, trace::TRACEPARENT, traceparent_of},
 };
 use async_nats::{
@@ -41,7 +41,7 @@ const TRIES_MAX: u32 = 12;
 /// A message under way, and what is needed to publish it again.
 struct Sent {
     fact: NewFact,
-    event: String,
+    event: Event,
     message: PublishMessage,
     ack: Result<PublishAckFuture, PublishError>,
     /// From its sending to the server's answer.
@@ -85,7 +85,7 @@ async fn send(log: &BusLog, fact: NewFact) -> Result<Sent, Error> {
     if size > max {
         return Err(Error::TooLarge { key: Box::new(fact.key), size, max });
     }
-    let message = PublishMessage::build().payload(Bytes::from(event.clone())).headers(headers);
+    let message = PublishMessage::build().payload(Bytes::copy_from_slice(event.as_bytes())).headers(headers);
     let ack = log.inner.bus.jetstream.send_publish(subject, message.clone()).await;
     Ok(Sent { fact, event, message, ack, span })
 }

@@ -145,9 +145,8 @@ impl BusSubscription {
             };
             if self.wants(&record.key) {
                 let (consumer, key) = (self.consumer.name.clone(), record.key.clone());
-                let id = key.event_id().to_string();
                 measure::delivered(consumer.as_str(), attempts);
-                let delivery = Delivery { consumer, position, id, key, attempts, traceparent };
+                let delivery = Delivery { consumer, position, key, attempts, traceparent };
                 self.log.keep(record);
                 self.arrived.push_back((delivery, reply));
             } else {

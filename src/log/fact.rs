@@ -6,8 +6,10 @@ use flywheel_events::{
     Digest, Fact, Key, SessionId, canonical,
     envelope::{self, Draft, EVENT_BYTES_MAX},
 };
-use serde::de::DeserializeOwned;
+use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::{Value, value::RawValue};
+use std::{borrow::Cow, fmt, ops::Deref, sync::Arc};
+use uuid::Uuid;
 
 /// A fact that is to be appended. Its event is written when its time is known: in the log's write transaction.
 #[derive(Debug, Clone)]
@@ -28,8 +30,9 @@ pub struct NewFact {
     pub traceparent: Option<String>,
     /// The digest of its content.
     pub digest: Digest,
-    data: Box<RawValue>,
-    schema: String,
+    id: Uuid,
+    /// JSON.
+    data: String,
 }
 
 impl NewFact {
@@ -45,8 +48,8 @@ impl NewFact {
             session: key.session_id(),
             subject: key.id.to_string(),
             digest: canonical::content_digest(event_type, data),
-            data: serde_json::value::to_raw_value(data).expect("a value is plain JSON"),
-            schema: envelope::data_schema(event_type),
+            id: key.event_id(),
+            data: data.to_string(),
             event_type,
             source: source.into(),
             cause: None,
@@ -67,6 +70,11 @@ impl NewFact {
         self
     }
 
+    /// Its event's id, which is the key's.
+    pub fn id(&self) -> Uuid {
+        self.id
+    }
+
     /// Whether the log takes a fact of this size, whenever it is recorded.
     ///
     /// # Errors
@@ -74,37 +82,134 @@ impl NewFact {
     pub fn check_size(&self) -> Result<(), Error> {
         /// More than everything in an event but its data takes.
         const ENVELOPE_BYTES_MAX: usize = 16 * 1024;
-        if self.data.get().len() + ENVELOPE_BYTES_MAX <= EVENT_BYTES_MAX {
+        if self.data.len() + ENVELOPE_BYTES_MAX <= EVENT_BYTES_MAX {
             return Ok(());
         }
         // A time with as many digits as any.
         self.event(DateTime::from_timestamp_micros(1).unwrap_or_default()).map(drop)
     }
 
-    /// The event's bytes, recorded at this time.
+    /// The event, recorded at this time.
     ///
     /// # Errors
     /// [`Error::TooLarge`] beyond [`EVENT_BYTES_MAX`].
-    pub(crate) fn event(&self, time: DateTime<Utc>) -> Result<String, Error> {
+    pub(crate) fn event(&self, time: DateTime<Utc>) -> Result<Event, Error> {
         let draft = Draft {
             specversion: envelope::Version::V1,
-            id: self.key.event_id(),
+            id: self.id,
             source: &self.source,
             event_type: self.event_type,
             subject: &self.subject,
             time,
             datacontenttype: envelope::Json::Json,
-            dataschema: &self.schema,
+            dataschema: &envelope::data_schema(self.event_type),
             correlationid: self.session,
             causationid: self.cause.as_deref(),
             traceparent: self.traceparent.as_deref(),
-            data: &self.data,
         };
-        let event = serde_json::to_string(&draft).expect("an event is plain JSON");
+        let (event, data_begins) = draft.write(&self.data);
         if event.len() > EVENT_BYTES_MAX {
             return Err(Error::TooLarge { key: Box::new(self.key.clone()), size: event.len(), max: EVENT_BYTES_MAX });
         }
-        Ok(event)
+        Ok(Event { text: event.into(), written: Some((self.event_type, data_begins)) })
+    }
+}
+
+/// The text of an event in the log: ours, and valid. Clones share it.
+#[derive(Clone)]
+pub struct Event {
+    text: Arc<str>,
+    /// Of one that this process has written: its type, and where its data begins.
+    written: Option<(&'static str, usize)>,
+}
+
+impl Event {
+    /// Its type, and its data.
+    ///
+    /// # Errors
+    /// When it is no event.
+    pub fn parts(&self) -> Result<(Cow<'_, str>, Data), serde_json::Error> {
+        if let Some((event_type, begins)) = self.written {
+            let data = Data { event: self.text.clone(), begins, ends: self.text.len() - 1 };
+            return Ok((event_type.into(), data));
+        }
+        let carrier: Carrier<'_, &RawValue> = serde_json::from_str(&self.text)?;
+        let data = carrier.data.get();
+        // The data is borrowed from the text.
+        let begins = data.as_ptr() as usize - self.text.as_ptr() as usize;
+        Ok((carrier.event_type, Data { event: self.text.clone(), begins, ends: begins + data.len() }))
+    }
+}
+
+impl From<&str> for Event {
+    fn from(text: &str) -> Self {
+        Self { text: text.into(), written: None }
+    }
+}
+
+impl From<String> for Event {
+    fn from(text: String) -> Self {
+        Self { text: text.into(), written: None }
+    }
+}
+
+impl Deref for Event {
+    type Target = str;
+
+    fn deref(&self) -> &str {
+        &self.text
+    }
+}
+
+impl PartialEq for Event {
+    fn eq(&self, other: &Self) -> bool {
+        self.text == other.text
+    }
+}
+
+impl Eq for Event {}
+
+impl fmt::Debug for Event {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(&*self.text, f)
+    }
+}
+
+/// The data of an event: JSON, shared with it.
+#[derive(Clone)]
+pub struct Data {
+    event: Arc<str>,
+    begins: usize,
+    ends: usize,
+}
+
+impl Data {
+    /// The data as its type.
+    ///
+    /// # Errors
+    /// When it is not of that shape.
+    pub fn decode<'a, T: Deserialize<'a>>(&'a self) -> Result<T, serde_json::Error> {
+        serde_json::from_str(self)
+    }
+}
+
+impl Deref for Data {
+    type Target = str;
+
+    fn deref(&self) -> &str {
+        &self.event[self.begins..self.ends]
+    }
+}
+
+impl PartialEq for Data {
+    fn eq(&self, other: &Self) -> bool {
+        **self == **other
+    }
+}
+
+impl fmt::Debug for Data {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self)
     }
 }
 
@@ -118,7 +223,7 @@ pub struct Record {
     /// The digest of its content.
     pub digest: Digest,
     /// The event, byte for byte.
-    pub event: String,
+    pub event: Event,
 }
 
 /// The part of an event that carries its fact. Events in the log are ours and valid.
@@ -135,8 +240,8 @@ impl Record {
     /// # Errors
     /// When the data is not of that shape.
     pub fn data<T: DeserializeOwned>(&self) -> Result<(String, T), serde_json::Error> {
-        let carrier: Carrier<'_, T> = serde_json::from_str(&self.event)?;
-        Ok((carrier.event_type.into_owned(), carrier.data))
+        let (event_type, data) = self.event.parts()?;
+        Ok((event_type.into_owned(), data.decode()?))
     }
 
     /// The event's id, which is the key's.

@@ -10,7 +10,7 @@ pub mod embedded;
 mod fact;
 
 pub use embedded::{Audit, Chained, EmbeddedLog, Fault, Line};
-pub use fact::{NewFact, Record};
+pub use fact::{Data, Event, NewFact, Record};
 
 use flywheel_events::{Digest, Key, SessionId, Step};
 use std::{
@@ -124,8 +124,6 @@ pub struct Delivery {
     pub position: u64,
     /// Its key.
     pub key: Key,
-    /// Its event id.
-    pub id: String,
     /// How often it has been delivered, this time included.
     pub attempts: u32,
     /// The trace context of whoever published it, where it came with one.
@@ -170,17 +168,24 @@ pub trait Log: Clone + Send + Sync + 'static {
     /// When the storage fails.
     fn get(&self, key: &Key) -> impl Future<Output = Result<Option<Record>, Error>> + Send;
 
-    /// Where the fact under a key is, without its text.
+    /// Where the fact under a key is, without its text. Whoever asks knows that it can only be behind a position. What was
+    /// recorded before the last delivery that was handed out is seen.
     ///
     /// # Errors
     /// When the storage fails.
-    fn position(&self, key: &Key) -> impl Future<Output = Result<Option<u64>, Error>> + Send;
+    fn position(&self, key: &Key, behind: u64) -> impl Future<Output = Result<Option<u64>, Error>> + Send;
 
     /// Up to `limit` facts behind a position, in order, without gaps.
     ///
     /// # Errors
     /// When the storage fails.
     fn read(&self, after: u64, limit: usize) -> impl Future<Output = Result<Vec<Record>, Error>> + Send;
+
+    /// Up to `limit` positions behind one with the keys there, in order, without gaps.
+    ///
+    /// # Errors
+    /// When the storage fails.
+    fn keys(&self, after: u64, limit: usize) -> impl Future<Output = Result<Vec<(u64, Key)>, Error>> + Send;
 
     /// The last position; 0 when the log is empty.
     ///

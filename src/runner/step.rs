@@ -5,15 +5,18 @@ use crate::{
     accept,
     log::{Delivery, Error, Log, NewFact, Record},
     queue,
-    stages::{Ended, Inputs, Json, Made, MadeStep, Need, Pipeline, Row, Stop, graph::ENTRY},
+    stages::{Ended, Inputs, Made, MadeStep, Need, Pipeline, Row, Stop, graph::ENTRY},
 };
 use flywheel_events::{
     ArtifactGenerated, Fact, FailureClass, Key, SessionCompleted, SessionId, SessionReady, SessionRerunRequested,
     SessionType, Step, StepFailed, StepSkipped,
 };
 use serde::Deserialize;
-use serde_json::{Value, value::RawValue};
-use std::collections::BTreeMap;
+use serde_json::Value;
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::{Mutex, MutexGuard, PoisonError},
+};
 
 /// The step of the fact that starts a session.
 pub const SESSION_COMPLETED: Step = Step::new("session-completed");
@@ -126,36 +129,66 @@ pub enum Verdict {
     Again(String),
 }
 
+/// The sessions that were seen last, by id: where their fact is, and their type. Neither ever changes.
+#[derive(Debug, Default)]
+pub struct Seen {
+    sessions: Mutex<HashMap<SessionId, (u64, SessionType)>>,
+}
+
+/// Most sessions that are kept in mind. Beyond it all are forgotten, and asked for again.
+const SEEN_MAX: usize = 64 * 1024;
+
+impl Seen {
+    /// Where a session's own fact is, behind which all others of it are, and its type; nothing where it is not recorded.
+    async fn session<L: Log>(&self, log: &L, session: SessionId) -> Result<Option<(u64, SessionType)>, Error> {
+        if let Some(seen) = self.lock().get(&session) {
+            return Ok(Some(*seen));
+        }
+        let Some(entry) = log.get(&Key::session(SESSION_COMPLETED, session, 1)).await? else { return Ok(None) };
+        let (_, its): (_, OfType) = entry.data().map_err(|error| damaged(&entry.key, &error))?;
+        let seen = (entry.position, its.session_type);
+        let mut sessions = self.lock();
+        if sessions.len() >= SEEN_MAX {
+            sessions.clear();
+        }
+        sessions.insert(session, seen);
+        Ok(Some(seen))
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<SessionId, (u64, SessionType)>> {
+        self.sessions.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
 /// Collects what a step needs, or nothing where it is not due: it has ended, or something it needs has not.
 ///
 /// # Errors
 /// When the log fails.
-pub async fn prepare<L: Log>(log: &L, stage: &Bound, delivery: &Delivery) -> Result<Option<Call>, Error> {
+pub async fn prepare<L: Log>(log: &L, stage: &Bound, seen: &Seen, delivery: &Delivery) -> Result<Option<Call>, Error> {
     let Some(session) = delivery.key.session_id() else { return Ok(None) };
     let run = delivery.key.run;
+    let Some((begun, session_type)) = seen.session(log, session).await? else { return Ok(None) };
+    if session_type.as_str() != stage.pipeline {
+        return Ok(None);
+    }
     let Some(asked) = asked_for(log, &stage.step, session, run).await? else { return Ok(None) };
     let key = Key::session(stage.step.clone(), session, run);
-    if log.position(&key).await?.is_some() || (run == 1 && !all_there(log, stage, session).await?) {
+    if log.position(&key, begun).await?.is_some() || (run == 1 && !all_there(log, stage, session, begun).await?) {
         return Ok(None);
     }
     let Some(entry) = log.get(&Key::session(SESSION_COMPLETED, session, 1)).await? else { return Ok(None) };
-    let begun = (entry.position, entry.key.clone());
-    let Ended::Completed(data) = ended(&entry)? else { return Ok(None) };
-    let its: OfType = data.decode().map_err(|error| damaged(&entry.key, &error))?;
-    if its.session_type.as_str() != stage.pipeline {
-        return Ok(None);
-    }
+    let data = ended(&entry)?;
     // The last of its inputs to be recorded is what made the step due, whichever of them was delivered first.
     let mut last = match asked {
         Asked::Again(request) => (request.position, request.key),
-        Asked::First => begun,
+        Asked::First => (entry.position, entry.key),
     };
     let mut call = Call {
         key,
         session,
         cause: String::new(),
         attempts: delivery.attempts,
-        facts: [(SessionCompleted::TYPE, Ended::Completed(data))].into(),
+        facts: [(SessionCompleted::TYPE, data)].into(),
         missing: vec![],
         made: Made::default(),
         artifacts: vec![],
@@ -192,10 +225,10 @@ struct OfType {
 
 /// Whether everything a step needs of the first run is recorded: most deliveries to a step with several needs come too
 /// early, and this costs no fact's text.
-async fn all_there<L: Log>(log: &L, stage: &Bound, session: SessionId) -> Result<bool, Error> {
+async fn all_there<L: Log>(log: &L, stage: &Bound, session: SessionId, begun: u64) -> Result<bool, Error> {
     let needs = stage.needs.iter().map(|(step, ..)| step);
     for step in needs.chain(stage.others.iter().map(|(step, _)| step)) {
-        if log.position(&Key::session(step.clone(), session, 1)).await?.is_none() {
+        if log.position(&Key::session(step.clone(), session, 1), begun).await?.is_none() {
             return Ok(false);
         }
     }
@@ -241,11 +274,11 @@ async fn asked_for<L: Log>(log: &L, step: &Step, session: SessionId, run: u32) -
 /// When the record is none of ours.
 pub fn ended(record: &Record) -> Result<Ended, Error> {
     let decode = || -> Result<Ended, serde_json::Error> {
-        let (event_type, data): (String, Box<RawValue>) = record.data()?;
-        Ok(match event_type.as_str() {
-            StepFailed::TYPE => Ended::Failed(serde_json::from_str(data.get())?),
-            StepSkipped::TYPE => Ended::Skipped(serde_json::from_str(data.get())?),
-            _ => Ended::Completed(Json::from(&*data)),
+        let (event_type, data) = record.event.parts()?;
+        Ok(match &*event_type {
+            StepFailed::TYPE => Ended::Failed(data.decode()?),
+            StepSkipped::TYPE => Ended::Skipped(data.decode()?),
+            _ => Ended::Completed(data),
         })
     };
     decode().map_err(|error| damaged(&record.key, &error))

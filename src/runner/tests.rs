@@ -130,7 +130,9 @@ async fn a_faulty_stage_is_retried_then_parked_and_its_siblings_go_on() {
     assert_eq!(bereft.class, FailureClass::InputFailed);
     let ready: SessionReady = outcome(&log, "build-ready", id).await;
     assert_eq!((ready.outcome, ready.failures.len()), (Outcome::Failed, 4));
-    let left: u32 =
-        local.connection().query_row("SELECT count(*) FROM in_flight", [], |row| row.get(0)).expect("counts");
+    let left: u32 = local
+        .connection()
+        .query_row("SELECT (SELECT count(*) FROM in_flight) + (SELECT count(*) FROM leases)", [], |row| row.get(0))
+        .expect("counts");
     assert_eq!(left, 0, "nothing stays in flight");
 }

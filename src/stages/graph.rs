@@ -4,11 +4,10 @@
 //! the outcomes of all other steps, [`&Templates`](Templates) how text is made, and [`&World`](World) the world:
 //! a stage without the last is pure. Nothing about a stage's inputs or output is repeated anywhere else.
 
-use crate::{templates::Templates, world::World};
+use crate::{log::Data, templates::Templates, world::World};
 use flywheel_events::{ArtifactGenerated, ArtifactType, Fact, SessionCompleted, StepFailed, StepSkipped};
-use serde::Deserialize;
-use serde_json::{Value, value::RawValue};
-use std::{collections::BTreeMap, fmt, sync::Arc};
+use serde_json::Value;
+use std::{collections::BTreeMap, fmt};
 
 /// One fact a stage needs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -44,31 +43,11 @@ impl Stop {
     }
 }
 
-/// A fact's data as the log has it: JSON text, shared.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Json(Arc<str>);
-
-impl Json {
-    /// The data as its type.
-    ///
-    /// # Errors
-    /// When it is not of that shape.
-    pub fn decode<'a, T: Deserialize<'a>>(&'a self) -> Result<T, serde_json::Error> {
-        serde_json::from_str(&self.0)
-    }
-}
-
-impl From<&RawValue> for Json {
-    fn from(raw: &RawValue) -> Self {
-        Self(raw.get().into())
-    }
-}
-
 /// How one step of a run ended.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Ended {
     /// With its fact.
-    Completed(Json),
+    Completed(Data),
     /// Without, and why.
     Failed(StepFailed),
     /// It had nothing to do.
@@ -124,7 +103,7 @@ pub trait Parameter {
     fn lend<'a>(owned: &'a Self::Owned, inputs: &'a Inputs<'_>) -> Self::Item<'a>;
 }
 
-fn decode<T: Fact>(data: &Json) -> Result<T, Stop> {
+fn decode<T: Fact>(data: &Data) -> Result<T, Stop> {
     data.decode().map_err(|error| {
         Stop::refused(
             format!("the stored {} does not decode: {error}", T::TYPE),

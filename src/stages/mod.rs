@@ -6,7 +6,7 @@ pub mod life_aria;
 mod ready;
 pub mod trade;
 
-pub use graph::{Ended, Inputs, Json, Made, MadeStep, Need, Row, Stop};
+pub use graph::{Ended, Inputs, Made, MadeStep, Need, Row, Stop};
 
 use flywheel_events::{ArtifactType, SessionType};
 use graph::{artifact, stage};

@@ -211,11 +211,15 @@ impl Samples {
             let (own, items): (Vec<_>, Vec<_>) =
                 records.into_iter().partition(|record| record.key.session_id().is_some());
             let ready = format!("{}-ready", session_type.as_str()).parse().context("a step")?;
-            queued.insert(ready, items.into_iter().map(|item| item.event.into()).collect());
-            by_step.extend(own.into_iter().map(|record| (record.key.step, record.event.into())));
+            queued.insert(ready, items.into_iter().map(|item| bytes(&item)).collect());
+            by_step.extend(own.into_iter().map(|record| (record.key.step.clone(), bytes(&record))));
         }
         Ok(Self { by_step, queued })
     }
+}
+
+fn bytes(record: &Record) -> Bytes {
+    Bytes::copy_from_slice(record.event.as_bytes())
 }
 
 /// A stage that makes nothing.

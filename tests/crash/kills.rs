@@ -25,7 +25,9 @@ fn start(mut command: Command) -> Child {
 /// How many deliveries are in flight.
 fn in_flight(place: &Place) -> u32 {
     let local = rusqlite::Connection::open(place.path(".flywheel/local.db")).expect("opens");
-    local.query_row("SELECT count(*) FROM in_flight", [], |row| row.get(0)).expect("reads")
+    local
+        .query_row("SELECT (SELECT count(*) FROM in_flight) + (SELECT count(*) FROM leases)", [], |row| row.get(0))
+        .expect("reads")
 }
 
 #[test]

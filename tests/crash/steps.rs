@@ -85,12 +85,16 @@ impl Log for Mortal {
         self.log.get(key).await
     }
 
-    async fn position(&self, key: &Key) -> Result<Option<u64>, Error> {
-        self.log.position(key).await
+    async fn position(&self, key: &Key, behind: u64) -> Result<Option<u64>, Error> {
+        self.log.position(key, behind).await
     }
 
     async fn read(&self, after: u64, limit: usize) -> Result<Vec<Record>, Error> {
         self.log.read(after, limit).await
+    }
+
+    async fn keys(&self, after: u64, limit: usize) -> Result<Vec<(u64, Key)>, Error> {
+        self.log.keys(after, limit).await
     }
 
     async fn head(&self) -> Result<u64, Error> {
@@ -247,7 +251,9 @@ fn check_all(n: usize, crash: Crash) {
         assert_eq!(export(&place.data()), end);
         assert!(Facts::of(&end).check_artifacts(&place.data().join("artifacts")) >= 2);
         let local = rusqlite::Connection::open(place.path(".flywheel/local.db")).expect("opens");
-        let in_flight: u32 = local.query_row("SELECT count(*) FROM in_flight", [], |row| row.get(0)).expect("reads");
+        let in_flight: u32 = local
+            .query_row("SELECT (SELECT count(*) FROM in_flight) + (SELECT count(*) FROM leases)", [], |row| row.get(0))
+            .expect("reads");
         assert_eq!(in_flight, 0, "write {write}");
         if ended {
             // Its acceptance, a lease, an append and an acknowledgement a step, and the end.

@@ -244,3 +244,47 @@ async fn another_programs_database_is_refused_and_not_one_byte_of_it_changes() {
     assert!(error.contains("another program made it"), "{error}");
     assert_eq!(std::fs::read(&path).expect("reads"), before);
 }
+
+#[tokio::test]
+async fn what_was_leased_for_too_long_goes_to_another_worker_one_by_one_and_ends_once() {
+    let (backend, log) = filled(3).await;
+    let step = Step::new("test-step");
+    let consumer = || Consumer { name: step.clone(), steps: vec![step.clone()], scope: Scope::All };
+    let mut slow = log.subscribe(consumer()).await.expect("subscribes");
+    let held = slow.next(10).await.expect("delivers");
+    slow.acknowledge(&held[..1]).await.expect("acknowledges");
+    let local = rusqlite::Connection::open(backend.folder.path().join("local.db")).expect("opens");
+    local.execute("UPDATE leases SET leased_until = 1", []).expect("updates");
+    let other = backend.open().await;
+    let mut quick = other.subscribe(consumer()).await.expect("subscribes");
+    let got = quick.next(10).await.expect("delivers");
+    assert_eq!(got.iter().map(|one| (one.position, one.attempts)).collect::<Vec<_>>(), [(2, 2)]);
+    // Who was slow comes to an end after all.
+    slow.acknowledge(&held[1..]).await.expect("acknowledges");
+    let left = "SELECT (SELECT count(*) FROM in_flight) + (SELECT count(*) FROM leases)";
+    assert_eq!(local.query_row(left, [], |row| row.get::<_, u32>(0)).expect("counts"), 0);
+}
+
+#[tokio::test]
+async fn local_state_of_an_older_program_is_taken_over() {
+    let (backend, log) = filled(2).await;
+    drop(log);
+    let path = backend.folder.path().join("local.db");
+    let local = rusqlite::Connection::open(&path).expect("opens");
+    let session = uuid::Uuid::from_u128(0);
+    local.execute_batch("DROP TABLE leases; PRAGMA user_version = 1").expect("is as the first version made it");
+    local
+        .execute(
+            "INSERT INTO in_flight VALUES ('test-step', 1, ?1, 1, 0, 'a worker that died', 9999999999999)",
+            [format!("test-step/session/{session}/1")],
+        )
+        .expect("inserts");
+    drop(local);
+    let step = Step::new("test-step");
+    let log = backend.open().await;
+    let consumer = Consumer { name: step.clone(), steps: vec![step], scope: Scope::All };
+    let mut subscription = log.subscribe(consumer).await.expect("subscribes");
+    let mut got = subscription.next(10).await.expect("delivers");
+    got.extend(subscription.next(10).await.expect("delivers"));
+    assert_eq!(got.iter().map(|one| (one.position, one.attempts)).collect::<Vec<_>>(), [(1, 2), (2, 1)]);
+}

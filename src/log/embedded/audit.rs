@@ -174,7 +174,7 @@ fn check(row: &Stored, before: &Before) -> (Vec<String>, Option<Record>) {
         Err(what) => faults.push(what),
     }
     let record = String::from_utf8(row.event.clone()).ok().zip(array(&row.digest));
-    let record = record.map(|(event, digest)| Record { position: row.position, key, digest, event });
+    let record = record.map(|(event, digest)| Record { position: row.position, key, digest, event: event.into() });
     (faults, record)
 }
 

@@ -8,7 +8,8 @@
 
 mod audit;
 mod deliveries;
-mod recent;
+mod in_flight;
+mod tail;
 mod transfer;
 mod writer;
 
@@ -18,7 +19,6 @@ pub use audit::{Audit, Fault};
 use chrono::{DateTime, Utc};
 use deliveries::EmbeddedSubscription;
 use flywheel_events::{Digest, Key, SessionId};
-use recent::Recent;
 use rusqlite::{Connection, OptionalExtension as _, Row};
 use std::{
     collections::{HashMap, HashSet},
@@ -26,12 +26,16 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
+use tail::{Found, Tail};
 use tokio::sync::watch;
 pub use transfer::Line;
 use writer::Writer;
 
 /// How often a waiting reader looks whether another process has written.
 const POLL: Duration = Duration::from_millis(20);
+
+/// Most keys read in one step.
+const KEYS_READ_MAX: usize = 4096;
 
 /// The log of a data folder. Clones share it.
 #[derive(Debug, Clone)]
@@ -46,7 +50,7 @@ struct Inner {
     /// The last position this process has written.
     written: watch::Receiver<u64>,
     readers: Mutex<Vec<Connection>>,
-    recent: Arc<Recent>,
+    tail: Arc<Tail>,
     local: Local,
 }
 
@@ -58,10 +62,11 @@ impl EmbeddedLog {
     pub fn open(data: &Path, local: &Local) -> Result<Self, sqlite::Error> {
         let path = data.join("log.db");
         let connection = sqlite::open(&path, &sqlite::Kind::LOG)?;
+        let end = last_position(&connection).map_err(|why| sqlite::unusable(&path, &sqlite::Kind::LOG, why))?;
         let (announce, written) = watch::channel(0);
-        let recent = Arc::new(Recent::default());
-        let writer = Writer::start(connection, announce, recent.clone());
-        let inner = Inner { path, writer, written, readers: Mutex::new(vec![]), recent, local: local.clone() };
+        let tail = Arc::new(Tail::behind(end));
+        let writer = Writer::start(connection, announce, tail.clone());
+        let inner = Inner { path, writer, written, readers: Mutex::new(vec![]), tail, local: local.clone() };
         Ok(Self { inner: Arc::new(inner) })
     }
 
@@ -169,8 +174,44 @@ impl EmbeddedLog {
     /// # Errors
     /// When the storage fails.
     pub fn in_flight(&self) -> Result<HashSet<(SessionId, u32)>, Error> {
-        deliveries::in_flight(&self.inner.local.connection())
+        in_flight::runs(self)
     }
+
+    /// The key of the fact at a position.
+    fn key_at(&self, position: u64) -> Result<Option<Key>, Error> {
+        if let Some(key) = self.inner.tail.key(position) {
+            return Ok(Some(key));
+        }
+        self.with_reader(|connection| {
+            let mut statement = connection.prepare_cached("SELECT key FROM facts WHERE position = ?1")?;
+            Ok(statement.query_row([position], |row| key(row, 0)).optional()?)
+        })
+    }
+}
+
+fn last_position(connection: &Connection) -> rusqlite::Result<u64> {
+    connection.prepare_cached("SELECT coalesce(max(position), 0) FROM facts")?.query_row([], |row| row.get(0))
+}
+
+/// Makes the tail know what the log has; most of that other processes have written.
+fn catch_up(tail: &Tail, connection: &Connection) -> Result<(), Error> {
+    loop {
+        let keys = read_keys(connection, tail.end(), u64::MAX, KEYS_READ_MAX)?;
+        let last = keys.len() < KEYS_READ_MAX;
+        tail.extend(keys);
+        if last {
+            return Ok(());
+        }
+    }
+}
+
+/// Up to `limit` keys behind a position and before another.
+fn read_keys(connection: &Connection, after: u64, before: u64, limit: usize) -> Result<Vec<(u64, Key)>, Error> {
+    let sql = "SELECT position, key FROM facts WHERE position > ?1 AND position < ?2 ORDER BY position LIMIT ?3";
+    let mut statement = connection.prepare_cached(sql)?;
+    let before = before.min(i64::MAX.unsigned_abs());
+    let rows = statement.query_map((after, before, limit as u64), |row| Ok((row.get(0)?, key(row, 1)?)))?;
+    Ok(rows.collect::<rusqlite::Result<_>>()?)
 }
 
 fn head(connection: &Connection) -> Result<Head, Error> {
@@ -203,7 +244,12 @@ pub struct Chained {
 const RECORD: &str = "position, key, digest, event, chain";
 
 fn record(row: &Row<'_>) -> rusqlite::Result<Record> {
-    Ok(Record { position: row.get(0)?, key: key(row, 1)?, digest: digest(row, 2)?, event: row.get(3)? })
+    Ok(Record {
+        position: row.get(0)?,
+        key: key(row, 1)?,
+        digest: digest(row, 2)?,
+        event: row.get_ref(3)?.as_str()?.into(),
+    })
 }
 
 fn chained(row: &Row<'_>) -> rusqlite::Result<Chained> {
@@ -218,24 +264,32 @@ impl Log for EmbeddedLog {
     }
 
     async fn get(&self, key: &Key) -> Result<Option<Record>, Error> {
-        if let Some(recent) = self.inner.recent.get(key.event_id().as_bytes()) {
-            return Ok(Some(Record::clone(&recent)));
+        match self.inner.tail.get(key) {
+            Some(record) => Ok(Some(record)),
+            None => Ok(self.get_now(key)?.map(|row| row.record)),
         }
-        Ok(self.get_now(key)?.map(|row| row.record))
     }
 
-    async fn position(&self, key: &Key) -> Result<Option<u64>, Error> {
-        if let Some(recent) = self.inner.recent.get(key.event_id().as_bytes()) {
-            return Ok(Some(recent.position));
+    async fn position(&self, key: &Key, behind: u64) -> Result<Option<u64>, Error> {
+        match self.inner.tail.find(key, behind) {
+            Found::At(position) => Ok(Some(position)),
+            Found::Nowhere => Ok(None),
+            Found::Unknown => self.with_reader(|connection| {
+                let mut statement = connection.prepare_cached("SELECT position FROM facts WHERE id = ?1")?;
+                Ok(statement.query_row([key.event_id().as_bytes()], |row| row.get(0)).optional()?)
+            }),
         }
-        self.with_reader(|connection| {
-            let mut statement = connection.prepare_cached("SELECT position FROM facts WHERE id = ?1")?;
-            Ok(statement.query_row([key.event_id().as_bytes()], |row| row.get(0)).optional()?)
-        })
     }
 
     async fn read(&self, after: u64, limit: usize) -> Result<Vec<Record>, Error> {
         Ok(self.read_now(after, limit)?.into_iter().map(|row| row.record).collect())
+    }
+
+    async fn keys(&self, after: u64, limit: usize) -> Result<Vec<(u64, Key)>, Error> {
+        match self.inner.tail.scan(after, limit, |_| true) {
+            Some((keys, _)) if !keys.is_empty() => Ok(keys),
+            _ => self.with_reader(|connection| read_keys(connection, after, u64::MAX, limit)),
+        }
     }
 
     async fn head(&self) -> Result<u64, Error> {
@@ -258,6 +312,6 @@ impl Log for EmbeddedLog {
     }
 
     async fn forget(&self, ended: &HashMap<SessionId, u32>) -> Result<(), Error> {
-        deliveries::forget(&mut self.inner.local.connection(), ended)
+        in_flight::forget(self, ended)
     }
 }

@@ -38,7 +38,7 @@ impl Line<'_> {
         let event: &RawValue = match serde_json::from_str(&record.event) {
             Ok(event) => event,
             Err(_) => {
-                as_text = serde_json::value::to_raw_value(&record.event).expect("a text is plain JSON");
+                as_text = serde_json::value::to_raw_value(&*record.event).expect("a text is plain JSON");
                 &as_text
             }
         };
@@ -114,7 +114,7 @@ impl EmbeddedLog {
                     )));
                 }
             } else {
-                end.insert(&transaction, &line.key, fact.time, fact.content, line.event.get())
+                end.insert(&transaction, (&line.key, line.key.event_id()), fact.time, fact.content, line.event.get())
                     .map_err(|error| at(format!("{error}")))?;
             }
             previous = (line.chain, fact.time);

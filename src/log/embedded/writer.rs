@@ -1,7 +1,7 @@
 //! The one writer of a process: whatever waits goes into one transaction.
 #![expect(clippy::disallowed_methods, reason = "a fact's time is when it was recorded")]
 
-use super::{digest, recent::Recent};
+use super::{catch_up, digest, tail::Tail};
 use crate::log::{Appended, Error, NewFact, Record};
 use chrono::{DateTime, SubsecRound as _, Utc};
 use flywheel_events::{Digest, Key};
@@ -14,6 +14,7 @@ use std::{
     thread,
 };
 use tokio::sync::{oneshot, watch};
+use uuid::Uuid;
 
 /// Most facts in one transaction. Beyond about a thousand a larger batch is no faster.
 const BATCH_FACTS_MAX: usize = 1024;
@@ -33,11 +34,11 @@ pub(super) struct Writer {
 }
 
 impl Writer {
-    pub(super) fn start(connection: Connection, announce: watch::Sender<u64>, recent: Arc<Recent>) -> Self {
+    pub(super) fn start(connection: Connection, announce: watch::Sender<u64>, tail: Arc<Tail>) -> Self {
         let (requests, receiver) = channel();
         let thread = thread::Builder::new()
             .name("log-writer".into())
-            .spawn(move || write_all(connection, &receiver, &announce, &recent))
+            .spawn(move || write_all(connection, &receiver, &announce, &tail))
             .expect("the system can start a thread");
         Self { requests: Some(requests), thread: Some(thread) }
     }
@@ -59,7 +60,7 @@ impl Drop for Writer {
     }
 }
 
-fn write_all(mut connection: Connection, requests: &Receiver<Request>, announce: &watch::Sender<u64>, recent: &Recent) {
+fn write_all(mut connection: Connection, requests: &Receiver<Request>, announce: &watch::Sender<u64>, tail: &Tail) {
     while let Ok(first) = requests.recv() {
         let mut count = first.facts.len();
         let mut batch = vec![first];
@@ -71,7 +72,11 @@ fn write_all(mut connection: Connection, requests: &Receiver<Request>, announce:
         }
         match commit(&mut connection, &batch) {
             Ok((answers, end)) => {
-                recent.keep(end.appended);
+                let first = end.appended.first().map_or(0, |record| record.position);
+                // Where that fails, the next reader catches up, and meets the fault.
+                if first <= tail.end() + 1 || catch_up(tail, &connection).is_ok() {
+                    tail.keep(end.appended);
+                }
                 announce.send_replace(end.position);
                 // A caller that went away has its facts in the log all the same.
                 batch.into_iter().zip(answers).for_each(|(request, answer)| drop(request.reply.send(answer)));
@@ -135,7 +140,7 @@ impl End {
     }
 
     fn append(&mut self, connection: &Connection, fact: &NewFact) -> rusqlite::Result<Result<Appended, Error>> {
-        let id = fact.key.event_id();
+        let id = fact.id();
         let taken = connection
             .prepare_cached("SELECT position, digest FROM facts WHERE id = ?1")?
             .query_row([id.as_bytes()], |row| Ok((row.get::<_, u64>(0)?, digest(row, 1)?)))
@@ -150,7 +155,7 @@ impl End {
             Ok(event) => event,
             Err(error) => return Ok(Err(error)),
         };
-        self.insert(connection, &fact.key, time, fact.digest, &event)?;
+        self.insert(connection, (&fact.key, id), time, fact.digest, &event)?;
         let position = self.position;
         self.appended.push(Record { position, key: fact.key.clone(), digest: fact.digest, event });
         Ok(Ok(Appended::Appended(self.position)))
@@ -160,17 +165,18 @@ impl End {
     pub(super) fn insert(
         &mut self,
         connection: &Connection,
-        key: &Key,
+        (key, id): (&Key, Uuid),
         time: DateTime<Utc>,
         content: Digest,
         event: &str,
     ) -> rusqlite::Result<()> {
         let event_digest = Digest::of(event.as_bytes());
-        let chain = self.chain.chain(key, &event_digest);
+        let key = key.to_string();
+        let chain = self.chain.chain_text(&key, &event_digest);
         connection.prepare_cached("INSERT INTO facts VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)")?.execute(params![
             self.position + 1,
-            key.event_id().as_bytes(),
-            key.to_string(),
+            id.as_bytes(),
+            key,
             time.timestamp_micros(),
             content.as_bytes(),
             event_digest.as_bytes(),
