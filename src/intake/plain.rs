@@ -107,6 +107,7 @@ mod tests {
     static SCHEMA: LazyLock<Value> = LazyLock::new(|| work_session::session_schema().to_value());
     static VALIDATOR: LazyLock<Validator> = LazyLock::new(|| jsonschema::draft202012::new(&SCHEMA).expect("a schema"));
 
+    #[expect(clippy::disallowed_methods, reason = "a test reads the examples")]
     fn example(name: &str) -> Value {
         let path = format!("{}/tests/examples/{name}.json", env!("CARGO_MANIFEST_DIR"));
         serde_json::from_slice(&std::fs::read(path).expect("an example")).expect("JSON")
