@@ -371,31 +371,3 @@ fn the_original_is_the_smallest_time_and_id_whichever_came_first() {
         *session == Some(id(2)) && path.as_deref().is_some_and(|path| path.starts_with(&id(2).to_string()))
     }));
 }
-
-#[test]
-fn a_journal_is_left_for_the_next_one_and_kept_short() {
-    const PAGES_MAX: u64 = 500;
-    let session = Session {
-        session_type: SessionType::Build,
-        minute: 1,
-        runs: vec![Run { ends: vec![End::Completed(2); 8], partial: false }],
-        cut_off: 0,
-    };
-    let folder = tempfile::tempdir().expect("a folder");
-    let log = log_in(folder.path());
-    let view = flywheel_projections::find("manifest").expect("there is one");
-    let file = format!("{}.v{}.0001.db", view.name, view.version);
-    let journal = views::folder(folder.path()).join(format!("{file}-wal"));
-    let (mut length, mut emptied) = (0, 0);
-    for number in 1..=100 {
-        append(&log, facts(&session, number));
-        drop(views::caught_up(folder.path(), &log, view).expect("catches up"));
-        let before = std::mem::replace(&mut length, std::fs::metadata(&journal).expect("is left").len());
-        assert!(length <= PAGES_MAX * (4096 + 24) + 32, "{length} bytes");
-        emptied += u32::from(length < before);
-    }
-    assert!(emptied > 0);
-    let live = views::caught_up(folder.path(), &log, view).expect("catches up");
-    let rebuilt = views::rebuild(folder.path(), &log, &[view], Until::Head, Some(&folder.path().join("into")), |_| {});
-    assert_eq!(digest(&live), rebuilt.expect("rebuilds")[0].digest);
-}

@@ -8,21 +8,12 @@ use crate::{
 };
 use flywheel_events::Digest;
 use flywheel_projections::{Recorded, View};
-use rusqlite::{
-    Connection, ErrorCode, OpenFlags, OptionalExtension as _, Transaction, TransactionBehavior, config::DbConfig,
-    params,
-};
+use rusqlite::{Connection, OpenFlags, OptionalExtension as _, Transaction, TransactionBehavior, params};
 use std::{
     fs::File,
     path::{Path, PathBuf},
     time::Duration,
 };
-
-/// How long a call waits for another process's transaction.
-const BUSY_TIMEOUT: Duration = Duration::from_secs(60);
-
-/// Pages of a journal that may stay when nobody has the file open.
-const JOURNAL_PAGES_MAX: i64 = 500;
 
 /// How far a view has folded the log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -135,14 +126,11 @@ impl Open {
             let mut flags = OpenFlags::default();
             flags.set(OpenFlags::SQLITE_OPEN_CREATE, make == Make::New);
             let mut connection = Connection::open_with_flags(path, flags)?;
-            connection.busy_timeout(BUSY_TIMEOUT)?;
+            connection.busy_timeout(Duration::from_secs(60))?;
             connection.set_prepared_statement_cache_capacity(32);
             crate::sqlite::enter_wal(&connection)?;
             // A view that loses its last moments in a power cut folds them again.
             connection.pragma_update(None, "synchronous", "NORMAL")?;
-            // The last one to leave would empty the journal and sync twice, and the next writer once more: longer than most
-            // questions take. `shorten_journal` does it every now and then.
-            connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
             if !has_checkpoint(&connection)? {
                 let transaction = connection.transaction_with_behavior(TransactionBehavior::Exclusive)?;
                 if !has_checkpoint(&transaction)? {
@@ -153,8 +141,8 @@ impl Open {
             Ok(connection)
         };
         let connection = connect().map_err(|source| match source.sqlite_error_code() {
-            Some(ErrorCode::NotADatabase) => damaged("it is not an SQLite file".into()),
-            Some(ErrorCode::DatabaseCorrupt) => damaged("it is damaged".into()),
+            Some(rusqlite::ErrorCode::NotADatabase) => damaged("it is not an SQLite file".into()),
+            Some(rusqlite::ErrorCode::DatabaseCorrupt) => damaged("it is damaged".into()),
             _ => storage(source),
         })?;
         let found: (String, u32) = connection
@@ -172,24 +160,6 @@ impl Open {
 
     pub(super) fn checkpoint(&self) -> Result<Checkpoint, Error> {
         checkpoint(&self.connection).map_err(|source| Error::Storage { view: self.view.name, source })
-    }
-
-    /// Empties a journal that has grown long, unless somebody reads from it: the next to do this will. Whoever opens the file
-    /// first reads all of it.
-    pub(super) fn shorten_journal(&self) -> Result<(), Error> {
-        let storage = |source| Error::Storage { view: self.view.name, source };
-        let pages = "PRAGMA wal_checkpoint(NOOP)";
-        let pages: i64 = self.connection.query_row(pages, [], |row| row.get(1)).map_err(storage)?;
-        if pages <= JOURNAL_PAGES_MAX {
-            return Ok(());
-        }
-        self.connection.busy_timeout(Duration::ZERO).map_err(storage)?;
-        let emptied = self.connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()));
-        self.connection.busy_timeout(BUSY_TIMEOUT).map_err(storage)?;
-        match emptied {
-            Err(error) if error.sqlite_error_code() != Some(ErrorCode::DatabaseBusy) => Err(storage(error)),
-            _ => Ok(()),
-        }
     }
 
     /// Folds the next facts in, up to a position, unless another process has done so in the meantime.
@@ -339,14 +309,10 @@ impl<'a> Swap<'a> {
         Ok(Self { folder, _lock: lock })
     }
 
-    /// The next generation of which nothing is there yet: a journal that outlived its file would be taken for the new one's.
+    /// The next generation whose file is not there yet.
     pub(super) fn free(&self, view: &View) -> u32 {
         let first = pointed(self.folder, view).map_or(1, |(_, generation)| generation.saturating_add(1));
-        let there = |generation: &u32| {
-            let path = path(self.folder, view, *generation);
-            path.exists() || path.with_extension("db-wal").exists()
-        };
-        (first..u32::MAX).find(|generation| !there(generation)).unwrap_or(u32::MAX)
+        (first..u32::MAX).find(|generation| !path(self.folder, view, *generation).exists()).unwrap_or(u32::MAX)
     }
 
     /// Makes a generation the live one.

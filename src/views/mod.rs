@@ -6,7 +6,6 @@
 //! - A rebuild is a new generation beside the live file; replacing the small pointer file is the swap. Readers of the old
 //!   generation go on reading it.
 //! - Any number of processes may catch up and rebuild at once.
-//! - A file and its journal belong together: nobody takes one away without the other while the file may be live.
 
 mod digest;
 mod file;
@@ -42,20 +41,14 @@ pub fn folder(data: &Path) -> PathBuf {
 pub fn caught_up(data: &Path, log: &EmbeddedLog, view: &'static View) -> Result<Connection, Error> {
     let mut open = Open::current(&folder(data), view)?;
     let head = log.head_now()?;
-    let mut folded = false;
     loop {
         let checkpoint = open.checkpoint()?;
         file::check_follows(log, view, checkpoint)?;
         if checkpoint.position >= head.position {
-            break;
+            return Ok(open.into_connection());
         }
         open.fold_next(log, head.position)?;
-        folded = true;
     }
-    if folded {
-        open.shorten_journal()?;
-    }
-    Ok(open.into_connection())
 }
 
 /// A view as it is on disk at one moment: how far it goes, and the digest of its content.
