@@ -24,6 +24,7 @@ mod run;
 mod schema;
 mod session;
 mod stages;
+mod staying;
 mod table;
 mod verify;
 mod watch;
