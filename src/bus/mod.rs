@@ -10,6 +10,7 @@
 pub mod accounts;
 mod connect;
 mod differences;
+pub mod intake;
 mod log;
 mod patience;
 pub mod permissions;
