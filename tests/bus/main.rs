@@ -1,6 +1,7 @@
 //! The bus with everything around it: real servers, real processes. A module a topic.
 #![allow(clippy::disallowed_methods, reason = "tests work with files and programs")]
 
+mod clients;
 mod cluster;
 mod deployed;
 mod intake;
