@@ -1,6 +1,6 @@
 //! The AsyncAPI 3 document, from the table of events.
 
-use crate::{catalog, envelope, id};
+use crate::{SessionType, catalog, envelope, id, key::Kind};
 use schemars::generate::SchemaSettings;
 use serde_json::{Map, Value, json};
 
@@ -16,11 +16,15 @@ pub fn document() -> Value {
             .collect()
     };
     let one = |name: &str| json!({ name: { "$ref": format!("#/components/messages/{name}") } });
-    let messages: Map<String, Value> = events.iter().map(|event| (event.name().to_owned(), message(event))).collect();
+    let mut messages: Map<String, Value> =
+        events.iter().map(|event| (event.name().to_owned(), message(event))).collect();
+    messages.insert("rejection".to_owned(), rejection());
+    messages.insert("answer".to_owned(), answer());
     let agent = json!({ "agent_id": {
         "description": "the agent: a letter or digit, then up to 63 letters, digits, `_` or `-`",
         "examples": ["Agent-7"],
     } });
+    let kinds = Kind::ALL.map(|(_, name)| name);
     json!({
         "asyncapi": "3.0.0",
         "info": {
@@ -37,6 +41,17 @@ pub fn document() -> Value {
                 "parameters": agent,
                 "messages": one("session.completed"),
             },
+            "submission": {
+                "address": "swarm.session.submit.{agent_id}",
+                "description": "The same by request: flywheel answers what became of the session. A service of the name `flywheel`, to be found by $SRV.PING and $SRV.INFO. An agent may publish to its own subject and nothing else.",
+                "parameters": agent,
+                "messages": one("session.completed"),
+            },
+            "answers": {
+                "address": null,
+                "description": "Where a request says that its answer is to go.",
+                "messages": one("answer"),
+            },
             "log": {
                 "address": "flywheel.log.{step}.{h1}.{h2}.{kind}.{id}.{run}",
                 "description": "The log: one subject a fact, written once, by flywheel only.",
@@ -44,17 +59,17 @@ pub fn document() -> Value {
                     "step": { "description": "`<pipeline>-<stage>`, or the name of a fact that no stage makes" },
                     "h1": { "description": "the first hexadecimal digit of the SHA-256 of the id's 16 bytes" },
                     "h2": { "description": "the second one" },
-                    "kind": { "description": "what the id names", "enum": ["session", "publication", "feedback"] },
-                    "id": { "description": "the session, publication or feedback, as a UUID" },
+                    "kind": { "description": "what the id names", "enum": kinds },
+                    "id": { "description": "the session, publication, feedback or message, as a UUID" },
                     "run": { "description": "the generation of a re-run, or the number of a publication's transition, from 1" },
                 },
                 "messages": refs(""),
             },
             "rejected": {
                 "address": "flywheel.rejected.{agent_id}",
-                "description": "Inbox messages that were refused, with every reason.",
+                "description": "Messages that were refused, with every reason. What named no agent is on `_`.",
                 "parameters": agent,
-                "messages": one("session.rejected"),
+                "messages": one("rejection"),
             },
         },
         "operations": {
@@ -62,6 +77,12 @@ pub fn document() -> Value {
                 "action": "receive",
                 "channel": { "$ref": "#/channels/inbox" },
                 "summary": "Flywheel takes in finished sessions.",
+            },
+            "answerSubmission": {
+                "action": "receive",
+                "channel": { "$ref": "#/channels/submission" },
+                "summary": "Flywheel takes in a finished session and says what became of it.",
+                "reply": { "channel": { "$ref": "#/channels/answers" } },
             },
             "sendFact": {
                 "action": "send",
@@ -124,6 +145,99 @@ fn message(event: &catalog::Event) -> Value {
                 "data": (event.example)(),
             },
         }],
+    })
+}
+
+/// A refusal as its agent is told of it: the fact, and the whole report.
+fn rejection() -> Value {
+    let mut message = message(&catalog::find("session.rejected").expect("there is a row"));
+    message["title"] = "rejection".into();
+    message["payload"]["properties"]["data"]["properties"]["report"] = report();
+    message["examples"][0]["name"] = "rejection".into();
+    message["examples"][0]["payload"]["data"]["report"] = report_example();
+    message
+}
+
+/// What a report is: that of `flywheel session validate --json`.
+fn report() -> Value {
+    let problem = json!({
+        "type": "object",
+        "required": ["code", "severity", "pointer", "line", "column", "length", "message"],
+        "properties": {
+            "code": { "type": "string", "description": "a stable name for programs" },
+            "severity": { "enum": ["error", "warning"] },
+            "pointer": { "type": "string", "description": "the JSON pointer of the value, within the session" },
+            "line": { "type": "integer", "description": "within the session, from 1" },
+            "column": { "type": "integer", "description": "in characters, from 1" },
+            "length": { "type": "integer", "description": "in characters" },
+            "message": { "type": "string" },
+            "expected": { "type": "string" },
+            "hint": { "type": "string", "description": "what to do" },
+            "did_you_mean": { "type": "string" },
+        },
+    });
+    json!({
+        "type": "object",
+        "description": "what `flywheel session validate --json` says",
+        "required": ["file", "valid", "errors", "warnings"],
+        "properties": {
+            "file": { "type": "string", "description": "the subject it came on" },
+            "valid": { "type": "boolean" },
+            "errors": { "type": "array", "items": problem },
+            "warnings": { "type": "array", "items": problem },
+            "cut": { "type": "boolean", "description": "true where not every problem has room" },
+        },
+    })
+}
+
+fn report_example() -> Value {
+    json!({
+        "file": "swarm.session.completed.Agent-7",
+        "valid": false,
+        "errors": [{
+            "code": "missing_field", "severity": "error", "pointer": "/session_id", "line": 1, "column": 1, "length": 1,
+            "message": "`session_id` is missing", "expected": "8-4-4-4-12 hexadecimal digits",
+        }],
+        "warnings": [],
+    })
+}
+
+/// What became of a submission.
+fn answer() -> Value {
+    let warnings = report()["properties"]["warnings"].take();
+    json!({
+        "name": "answer",
+        "title": "answer",
+        "summary": "What became of a submission. With `conflict`, `rejected` and `unavailable` the headers Nats-Service-Error and Nats-Service-Error-Code say so too.",
+        "contentType": "application/json",
+        "payload": {
+            "type": "object",
+            "required": ["status"],
+            "properties": {
+                "status": {
+                    "enum": ["accepted", "duplicate", "conflict", "rejected", "unavailable"],
+                    "description": "duplicate: the same is there, which is a success; conflict: another session has this id; unavailable: submit it again",
+                },
+                "session_id": { "type": "string", "pattern": id::SESSION_ID_PATTERN },
+                "session_type": { "enum": SessionType::ALL },
+                "position": { "type": "integer", "description": "where the fact of this id is in the log" },
+                "warnings": warnings,
+                "removed": { "type": "array", "items": { "type": "string" }, "description": "what was taken out before it was stored" },
+                "report": report(),
+                "error": { "type": "string" },
+                "hint": { "type": "string", "description": "what to do" },
+            },
+        },
+        "examples": [
+            {
+                "name": "accepted",
+                "payload": {
+                    "status": "accepted", "session_id": "a1b2c3d4-e5f6-7890-abcd-ef1234567890", "session_type": "build",
+                    "position": 17,
+                },
+            },
+            { "name": "rejected", "payload": { "status": "rejected", "report": report_example() } },
+        ],
     })
 }
 

@@ -65,12 +65,18 @@ pub enum Kind {
     Publication,
     /// One piece of feedback.
     Feedback,
+    /// A message that came in: an id of its bytes and of where it came.
+    Message,
 }
 
 impl Kind {
     /// Every kind with its name on the wire.
-    pub const ALL: [(Self, &'static str); 3] =
-        [(Self::Session, "session"), (Self::Publication, "publication"), (Self::Feedback, "feedback")];
+    pub const ALL: [(Self, &'static str); 4] = [
+        (Self::Session, "session"),
+        (Self::Publication, "publication"),
+        (Self::Feedback, "feedback"),
+        (Self::Message, "message"),
+    ];
 
     /// The name on the wire.
     pub fn as_str(self) -> &'static str {
@@ -93,7 +99,7 @@ pub struct Key {
     pub step: Step,
     /// What `id` names.
     pub kind: Kind,
-    /// The session, publication or feedback.
+    /// The session, publication, feedback or message.
     pub id: Uuid,
     /// The generation, from 1.
     pub run: u32,

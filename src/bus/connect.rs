@@ -5,6 +5,7 @@ use async_nats::{Client, ConnectOptions, Event, jetstream};
 use rand::RngExt as _;
 use semver::Version;
 use std::{path::PathBuf, time::Duration};
+use tokio::{sync::watch, time::timeout};
 
 /// The oldest server: it has `filter_subjects`, consumer creation that refuses to change another, and metadata.
 const SERVER_MIN: Version = Version::new(2, 10, 0);
@@ -14,6 +15,9 @@ const REQUEST_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// A frozen server is noticed after twice this.
 const PING_INTERVAL: Duration = Duration::from_secs(10);
+
+/// How long a connection is asked whether it lives.
+const DEATH_CHECK: Duration = Duration::from_millis(200);
 
 /// Where the bus is, and as whom to speak to it. Secrets are in files, and never printed.
 #[derive(Clone, Default)]
@@ -59,9 +63,17 @@ pub struct Bus {
     pub jetstream: jetstream::Context,
     /// The server's version.
     pub version: Version,
+    /// How often the connection was made: whatever waited at the server is lost with the connection it waited on.
+    pub(super) connections: watch::Receiver<u64>,
 }
 
 impl Bus {
+    /// Whether the connection is gone for good. One that is made again by itself is not; one whose task has died is, though
+    /// the client still calls itself connected.
+    pub async fn is_dead(&self) -> bool {
+        matches!(timeout(DEATH_CHECK, self.client.flush()).await, Ok(Err(_)))
+    }
+
     /// Most bytes of one message, headers included.
     pub fn message_bytes_max(&self) -> usize {
         self.client.server_info().max_payload
@@ -79,7 +91,8 @@ pub async fn connect(address: &Address) -> Result<Bus, Error> {
         // The client would not use it, and would show it in its diagnostics.
         return Err(failed(&"a URL is no place for a password; give a file with it, or with a key"));
     }
-    let options = options(address)?;
+    let (made, connections) = watch::channel(0);
+    let options = options(address, made)?;
     let urls: Vec<String> = address.url.split(',').map(|url| url.trim().to_owned()).collect();
     let client = options.connect(urls).await.map_err(|error| {
         failed(&format_args!("{}; is the server running, and are the credentials right?", with_causes(&error)))
@@ -98,10 +111,10 @@ pub async fn connect(address: &Address) -> Result<Bus, Error> {
         .max_ack_inflight(16 * 1024)
         .backpressure_on_inflight(true)
         .build(client.clone());
-    Ok(Bus { client, jetstream, version })
+    Ok(Bus { client, jetstream, version, connections })
 }
 
-fn options(address: &Address) -> Result<ConnectOptions, Error> {
+fn options(address: &Address, made: watch::Sender<u64>) -> Result<ConnectOptions, Error> {
     let mut options = ConnectOptions::new()
         .name(concat!("flywheel ", env!("CARGO_PKG_VERSION")))
         .ping_interval(PING_INTERVAL)
@@ -111,7 +124,12 @@ fn options(address: &Address) -> Result<ConnectOptions, Error> {
             let most = 500_u64.min(50 << attempt.min(5));
             Duration::from_millis(rand::rng().random_range(most / 2..=most))
         })
-        .event_callback(|event| async move { report(&event) });
+        .event_callback(move |event| {
+            if event == Event::Connected {
+                made.send_modify(|count| *count += 1);
+            }
+            async move { report(&event) }
+        });
     if let Some(path) = &address.credentials {
         let text = read(path, "credentials")?;
         options =

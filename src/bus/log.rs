@@ -6,6 +6,7 @@ use super::{
     Bus, Topology,
     connect::with_causes,
     failed,
+    patience::Patience,
     publish::{self, DIGEST},
     setup,
     subscription::BusSubscription,
@@ -25,6 +26,7 @@ use futures::{StreamExt as _, TryStreamExt as _};
 use quick_cache::{Weighter, sync::Cache};
 use std::{
     collections::HashMap,
+    future::Future,
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
@@ -95,14 +97,22 @@ impl BusLog {
         &self.inner.bus
     }
 
-    /// Waits until everything that was in hand is back with the server. What is subscribed must have been dropped.
-    ///
-    /// # Errors
-    /// When the server does not answer; what was in hand then comes again when its wait is over.
-    pub async fn close(&self) -> Result<(), Error> {
+    /// Waits until everything that was in hand is back with the server, where it answers; else it comes again when its wait is
+    /// over. What is subscribed must have been dropped.
+    pub async fn close(&self) {
         self.inner.leaving.close();
         self.inner.leaving.wait().await;
-        self.inner.bus.client.flush().await.map_err(|error| failed("leave the bus", error))
+    }
+
+    /// What `read` comes to, however often it takes.
+    async fn patiently<T, F: Future<Output = Result<T, Error>>>(&self, read: impl Fn() -> F) -> Result<T, Error> {
+        let mut patience = Patience::new();
+        loop {
+            match read().await {
+                Ok(value) => return Ok(value),
+                Err(error) => patience.wait(&self.inner.bus, error).await?,
+            }
+        }
     }
 
     /// Keeps a fact that was just seen.
@@ -130,6 +140,13 @@ impl BusLog {
             Err(error) if error.kind() == LastRawMessageErrorKind::NoMessageFound => Ok(None),
             Err(error) => Err(failed(&format!("read the fact {key}"), with_causes(&error))),
         }
+    }
+
+    /// The last position.
+    async fn last(&self) -> Result<u64, Error> {
+        let info = self.inner.stream.get_info().await;
+        info.map(|info| info.state.last_sequence)
+            .map_err(|error| failed("see how far the log goes", with_causes(&error)))
     }
 
     async fn at(&self, position: u64) -> Result<Record, Error> {
@@ -172,21 +189,21 @@ impl Log for BusLog {
     async fn get(&self, key: &Key) -> Result<Option<Record>, Error> {
         match self.inner.seen.get(&key.event_id()) {
             Some(record) => Ok(Some(Record::clone(&record))),
-            None => self.stored(key).await,
+            None => self.patiently(|| self.stored(key)).await,
         }
     }
 
     async fn position(&self, key: &Key, _behind: u64) -> Result<Option<u64>, Error> {
         match self.inner.seen.get(&key.event_id()) {
             Some(record) => Ok(Some(record.position)),
-            None => Ok(self.stored(key).await?.map(|record| record.position)),
+            None => Ok(self.get(key).await?.map(|record| record.position)),
         }
     }
 
     async fn read(&self, after: u64, limit: usize) -> Result<Vec<Record>, Error> {
         let last = self.head().await?.min(after.saturating_add(limit as u64));
         futures::stream::iter(after + 1..=last)
-            .map(|position| self.at(position))
+            .map(|position| self.patiently(move || self.at(position)))
             .buffered(READS_AT_ONCE)
             .try_collect()
             .await
@@ -198,9 +215,7 @@ impl Log for BusLog {
     }
 
     async fn head(&self) -> Result<u64, Error> {
-        let info = self.inner.stream.get_info().await;
-        info.map(|info| info.state.last_sequence)
-            .map_err(|error| failed("see how far the log goes", with_causes(&error)))
+        self.patiently(|| self.last()).await
     }
 
     async fn grown(&self, after: u64) -> Result<(), Error> {

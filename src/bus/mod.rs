@@ -10,17 +10,22 @@
 pub mod accounts;
 mod connect;
 mod differences;
+pub mod intake;
 mod log;
+mod patience;
 pub mod permissions;
 mod publish;
+mod pull;
 mod setup;
 mod subscription;
+mod supervise;
 mod topology;
 
 pub use connect::{Address, Bus, connect};
 pub use differences::differences;
 pub use log::BusLog;
 pub use setup::{Change, Refused, setup};
+pub use supervise::{Life, Parts, supervise};
 pub use topology::{Topology, subject_of_step};
 
 use crate::log::Error;

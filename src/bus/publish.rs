@@ -10,7 +10,11 @@
 use super::{BusLog, connect::with_causes, failed};
 use crate::{
     log::{Appended, Error, Event, NewFact, Record},
-    telemetry::{measure, trace::TRACEPARENT, traceparent_of},
+    telemetry::{
+        measure,
+        trace::{self, TRACEPARENT},
+        traceparent_of,
+    },
 };
 use async_nats::{
     HeaderMap, HeaderValue,
@@ -79,6 +83,7 @@ async fn send(log: &BusLog, fact: NewFact) -> Result<Sent, Error> {
         messaging.message.id = %fact.key.event_id(),
         messaging.message.body.size = event.len(),
     );
+    trace::follow(&span, fact.traceparent.as_deref());
     let headers = headers(&fact, &subject, traceparent_of(&span).or_else(|| fact.traceparent.clone()))?;
     let size = event.len() + headers_bytes(&headers);
     let max = log.inner.bus.message_bytes_max();

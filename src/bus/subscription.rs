@@ -4,19 +4,20 @@
 //! - Only what is handed out is asked for, so that a delivery's count is the count of its tries. The one exception is a
 //!   message that arrives while nobody waits any more; it is handed out next.
 //! - What is in hand is held by a word to the server at every third of the acknowledgement's wait.
-//! - What is in hand when this is dropped goes back at once.
+//! - What is in hand when this is dropped goes back at once, and so does what was asked for and comes later.
+//! - A server that is away for a while is waited for, with what is in hand: giving it up would count as a try.
 
-use super::{BusLog, connect::with_causes, failed, log::record_of, setup, topology::LOG};
+use super::{BusLog, failed, log::record_of, patience::Patience, pull::Pull, setup, topology::LOG};
 use crate::{
     log::{Consumer, Delivery, Error, Scope, Subscription},
     telemetry::{measure, trace::TRACEPARENT},
 };
 use async_nats::jetstream::{
     AckKind, Message,
-    consumer::{AckPolicy, DeliverPolicy, PullConsumer, pull},
+    consumer::{AckPolicy, DeliverPolicy, pull},
     message::Acker,
 };
-use futures::{StreamExt as _, future::join_all};
+use futures::future::{join_all, select_all};
 use std::{
     collections::{BTreeMap, VecDeque},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -24,11 +25,11 @@ use std::{
 };
 use tokio::task::JoinSet;
 
-/// How long one request for a message stays with the server.
-const EXPIRES: Duration = Duration::from_secs(30);
-
 /// How long the server keeps the consumer of a run that says nothing more.
 const RUN_INACTIVE_MAX: Duration = Duration::from_secs(300);
+
+/// How long giving back may take: a server that is away then waits for the acknowledgements in vain.
+const LEAVE_MAX: Duration = Duration::from_secs(10);
 
 /// Where to say what became of a delivery.
 #[derive(Clone)]
@@ -62,6 +63,8 @@ pub struct BusSubscription {
     log: BusLog,
     consumer: Consumer,
     parts: Vec<Part>,
+    /// Whether there may be more than one message.
+    busy: bool,
     /// Delivered, and not yet handed out.
     arrived: VecDeque<(Delivery, Reply)>,
     in_hand: Arc<InHand>,
@@ -72,17 +75,11 @@ pub struct BusSubscription {
 /// One of the consumers that share a stage's deliveries.
 #[derive(Debug)]
 struct Part {
-    consumer: PullConsumer,
-    /// A request for one message that was not answered when its caller went away.
-    waiting: Option<Waiting>,
-}
-
-struct Waiting(pull::Batch);
-
-impl std::fmt::Debug for Waiting {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Waiting")
-    }
+    /// The consumer's name at the server.
+    name: String,
+    pull: Pull,
+    /// What the server has sent.
+    came: VecDeque<Message>,
 }
 
 impl BusSubscription {
@@ -102,12 +99,14 @@ impl BusSubscription {
                 Some(there) => there,
                 None => setup::create_consumer(bus, LOG, config).await?,
             };
-            parts.push(Part { consumer, waiting: None });
+            let name = consumer.cached_info().name.clone();
+            let pull = Pull::new(bus, LOG, &name).await?;
+            parts.push(Part { name, pull, came: VecDeque::new() });
         }
         let in_hand = Arc::<InHand>::default();
         let mut holding = JoinSet::new();
         holding.spawn(hold(in_hand.clone(), log.inner.topology.ack_wait / 3));
-        Ok(Self { log, consumer, parts, arrived: VecDeque::new(), in_hand, _holding: holding })
+        Ok(Self { log, consumer, parts, busy: true, arrived: VecDeque::new(), in_hand, _holding: holding })
     }
 
     /// Takes what has arrived, up to `max`, in the order of the log.
@@ -125,8 +124,8 @@ impl BusSubscription {
     }
 
     /// Takes in what the server has sent. What nobody wants is acknowledged.
-    async fn arrive(&mut self, messages: Vec<Message>) -> Result<(), Error> {
-        for message in messages {
+    async fn arrive(&mut self) -> Result<(), Error> {
+        while let Some(message) = self.parts.iter_mut().find_map(|part| part.came.pop_front()) {
             let info = message.info().map_err(|error| failed("read a delivery", error))?;
             let (position, attempts) = (info.stream_sequence, u32::try_from(info.delivered).unwrap_or(u32::MAX));
             let empty = async_nats::HeaderMap::new();
@@ -195,44 +194,58 @@ async fn hold(in_hand: Arc<InHand>, every: Duration) {
 }
 
 impl Part {
-    /// What is there now, up to `max`.
-    async fn fetch(&mut self, max: usize) -> Result<Vec<Message>, Error> {
-        let batch = self.consumer.fetch().max_messages(max).messages().await;
-        let batch = batch.map_err(|error| failed("ask for deliveries", with_causes(&error)))?;
-        let messages = batch.map(|message| message.map_err(|error| failed("take deliveries", error)));
-        messages.collect::<Vec<_>>().await.into_iter().collect()
+    /// Asks for what is there now, up to `max`, and takes it.
+    async fn fetch(&mut self, max: usize) -> Result<(), Error> {
+        self.pull.ask_for_what_is_there(max).await?;
+        while let Some(message) = self.pull.next().await? {
+            self.came.push_back(message);
+        }
+        Ok(())
     }
 
-    /// Waits for the next message, or for nothing when the request has run out. What arrives after its caller went away is
-    /// there for the next.
-    async fn wait(&mut self) -> Result<Option<Message>, Error> {
-        if self.waiting.is_none() {
-            let batch = self.consumer.batch().max_messages(1).expires(EXPIRES).messages().await;
-            self.waiting = Some(Waiting(batch.map_err(|error| failed("wait for deliveries", with_causes(&error)))?));
+    /// Waits for the next message, or for nothing when the request has run out.
+    async fn wait(&mut self) -> Result<(), Error> {
+        if !self.pull.is_open() {
+            self.pull.ask_for_the_next().await?;
         }
-        let Some(Waiting(batch)) = &mut self.waiting else { return Ok(None) };
-        let message = batch.next().await;
-        self.waiting = None;
-        message.transpose().map_err(|error| failed("take a delivery", error))
+        self.came.extend(self.pull.next().await?);
+        Ok(())
+    }
+
+    /// What was not taken in, and what still comes.
+    async fn rest(&mut self) -> Vec<Message> {
+        let late = self.pull.finish().await;
+        self.came.drain(..).chain(late).collect()
+    }
+}
+
+impl BusSubscription {
+    /// Waits until something has arrived, or might have.
+    async fn gather(&mut self, max: usize) -> Result<(), Error> {
+        // A request that is still open has the first claim on what comes.
+        if self.busy && self.parts.iter().all(|part| !part.pull.is_open()) {
+            let fetched = join_all(self.parts.iter_mut().map(|part| part.fetch(max))).await;
+            fetched.into_iter().collect::<Result<(), _>>()?;
+        } else {
+            let waiting = self.parts.iter_mut().map(|part| Box::pin(part.wait()));
+            select_all(waiting).await.0?;
+        }
+        self.busy = self.parts.iter().any(|part| !part.came.is_empty());
+        Ok(())
     }
 }
 
 impl Subscription for BusSubscription {
     async fn next(&mut self, max: usize) -> Result<Vec<Delivery>, Error> {
+        let mut patience = Patience::new();
         loop {
+            self.arrive().await?;
             if !self.arrived.is_empty() {
                 return Ok(self.hand_out(max));
             }
-            // A request that is still open has the first claim on what comes.
-            if self.parts.iter().all(|part| part.waiting.is_none()) {
-                let fetched = join_all(self.parts.iter_mut().map(|part| part.fetch(max))).await;
-                let messages = fetched.into_iter().collect::<Result<Vec<_>, _>>()?.concat();
-                self.arrive(messages).await?;
-            }
-            if self.arrived.is_empty() {
-                let waiting = self.parts.iter_mut().map(|part| Box::pin(part.wait()));
-                let (message, ..) = futures::future::select_all(waiting).await;
-                self.arrive(message?.into_iter().collect()).await?;
+            match self.gather(max).await {
+                Ok(()) => patience = Patience::new(),
+                Err(error) => patience.wait(&self.log.inner.bus, error).await?,
             }
         }
     }
@@ -245,7 +258,7 @@ impl Subscription for BusSubscription {
         for reply in replies {
             reply.say(AckKind::Ack).await?;
         }
-        // The server has them when it has answered.
+        // They are under way then; one that is lost is a delivery that comes again.
         self.log.inner.bus.client.flush().await.map_err(|error| failed("acknowledge deliveries", error))
     }
 
@@ -263,14 +276,22 @@ impl Drop for BusSubscription {
         let held = std::mem::take(&mut *self.in_hand.lock()).into_values();
         let back: Vec<Reply> = held.chain(self.arrived.drain(..).map(|(_, reply)| reply)).collect();
         let Ok(runtime) = tokio::runtime::Handle::try_current() else { return };
-        let client = self.log.inner.bus.client.clone();
+        let mut parts = std::mem::take(&mut self.parts);
+        let stream = self.log.inner.stream.clone();
         // What does not get back comes again when its wait is over.
         let give_back = async move {
             for reply in back {
                 let _ = reply.say(AckKind::Nak(None)).await;
             }
-            let _ = client.flush().await;
+            let late = join_all(parts.iter_mut().map(Part::rest)).await;
+            for message in late.concat() {
+                let _ = message.ack_with(AckKind::Nak(None)).await;
+            }
+            // What is said before is read before this is answered. What was not read when a process ends may be lost.
+            if let Some(part) = parts.first() {
+                let _ = stream.consumer_info(&part.name).await;
+            }
         };
-        self.log.inner.leaving.spawn_on(give_back, &runtime);
+        self.log.inner.leaving.spawn_on(tokio::time::timeout(LEAVE_MAX, give_back), &runtime);
     }
 }

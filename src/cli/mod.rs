@@ -11,6 +11,7 @@ mod config;
 mod console;
 mod failures;
 mod feedback;
+mod intake;
 mod log;
 mod man;
 mod manifest;
@@ -22,8 +23,10 @@ mod rerun;
 mod retry;
 mod run;
 mod schema;
+mod serve;
 mod session;
 mod stages;
+mod staying;
 mod table;
 mod verify;
 mod watch;
@@ -95,6 +98,10 @@ enum Command {
     Verify(verify::Args),
     /// Set up and examine the bus of a swarm.
     Bus(bus::Args),
+    /// Run everything the swarm needs in one process.
+    Serve(serve::Args),
+    /// Take sessions in from the swarm.
+    Intake(intake::Args),
     /// Work on stages for the swarm.
     Worker(worker::Args),
     /// Print the JSON Schema of an event or of the session file.
@@ -118,7 +125,7 @@ impl Command {
             Self::Run(_) | Self::Session(_) | Self::Log(_) | Self::Replay(_) | Self::Queue(_) => true,
             Self::Manifest(_) | Self::Failures(_) | Self::Verify(_) | Self::Watch(_) => true,
             Self::Retry(_) | Self::Rerun(_) | Self::Metrics(_) | Self::Feedback(_) => true,
-            Self::Bus(_) | Self::Worker(_) => true,
+            Self::Bus(_) | Self::Worker(_) | Self::Intake(_) | Self::Serve(_) => true,
             Self::Config(args) => args.needs_settings(),
             Self::Schema(_) | Self::Asyncapi(_) | Self::Stages(_) | Self::Completions(_) | Self::Man(_) => false,
         }
@@ -232,6 +239,8 @@ fn start(cli: Cli, console: Console) -> anyhow::Result<Exit> {
         Command::Watch(args) => watch::run(&args, context),
         Command::Queue(args) => queue::run(args, context),
         Command::Bus(args) => bus::run(args, context),
+        Command::Serve(args) => serve::run(&args, context),
+        Command::Intake(args) => intake::run(&args, context),
         Command::Worker(args) => worker::run(&args, context),
         Command::Schema(args) => schema::run(args, context),
         Command::Asyncapi(args) => asyncapi::run(&args, context),

@@ -3,15 +3,16 @@
 use super::{
     Context, Exit, Mistake,
     bus::{self, Reach},
-    workshop,
+    staying, workshop,
 };
-use crate::{bus::BusLog, local::Local, log::Scope, runner, safety::Cleaner, stages::pipelines};
+use crate::{local::Local, runner, runner::Tools, safety::Cleaner};
+use flywheel_events::Step;
 use std::{path::PathBuf, sync::Arc};
 
 /// Work on stages for the swarm.
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "Examples:\n  flywheel worker --nats nats://localhost:4222\n  flywheel worker --stage trade-journal --stage trade-thread\n\nIt ends on SIGTERM or Ctrl-C, and gives back what it has in hand."
+    after_help = "Examples:\n  flywheel worker --nats nats://localhost:4222\n  flywheel worker --stage trade-journal --stage trade-thread\n\nIt ends on SIGTERM or Ctrl-C, and gives back what it has in hand. While the bus is away it waits."
 )]
 pub struct Args {
     #[command(flatten)]
@@ -19,6 +20,13 @@ pub struct Args {
     /// Only this stage, as `flywheel stages` names it; may be given more than once. Default: all.
     #[arg(long = "stage", value_name = "STAGE")]
     stages: Vec<String>,
+    #[command(flatten)]
+    tools: ToolArgs,
+}
+
+/// What stages are given.
+#[derive(Debug, clap::Args)]
+pub struct ToolArgs {
     /// A folder with templates that replace the built-in ones of the same name [env: FLYWHEEL_TEMPLATES]
     #[arg(long, value_name = "DIR")]
     templates: Option<PathBuf>,
@@ -28,31 +36,39 @@ pub struct Args {
     repo_roots: Vec<PathBuf>,
 }
 
+impl ToolArgs {
+    /// The tools, for as long as the process lives.
+    ///
+    /// # Errors
+    /// When the templates or the data folder cannot be used.
+    pub fn open(&self, context: &Context) -> anyhow::Result<Arc<Tools>> {
+        let settings = &context.settings;
+        let local = Local::open(&settings.data)?;
+        let templates = workshop::templates(self.templates.as_deref(), settings)?;
+        let cleaner = Cleaner::new(workshop::own_context());
+        Ok(Arc::new(workshop::tools(templates, cleaner, &local, &self.repo_roots, context)?))
+    }
+}
+
 /// Runs the command.
 pub fn run(args: &Args, context: &Context) -> anyhow::Result<Exit> {
-    let known: Vec<_> = runner::consumers().into_iter().map(|consumer| consumer.name).collect();
-    if let Some(wrong) = args.stages.iter().find(|stage| known.iter().all(|name| name.as_str() != *stage)) {
-        let names = known.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
-        return Err(Mistake::new(format!("there is no stage `{wrong}`"), format!("give one of {names}")).into());
-    }
-    let settings = &context.settings;
-    let local = Local::open(&settings.data)?;
-    let templates = workshop::templates(args.templates.as_deref(), settings)?;
-    let cleaner = Cleaner::new(workshop::own_context());
-    let tools = Arc::new(workshop::tools(templates, cleaner, &local, &args.repo_roots, context)?);
-    bus::runtime()?.block_on(async {
-        let bus = args.reach.connect(settings).await?;
-        let log = BusLog::open(bus, bus::topology(settings)).await?;
-        context.console.note(format_args!(
-            "working on {}",
-            if args.stages.is_empty() { "every stage".to_owned() } else { args.stages.join(", ") }
-        ));
-        let wanted = |step: &flywheel_events::Step| {
-            args.stages.is_empty() || args.stages.iter().any(|stage| stage == step.as_str())
-        };
-        let until = async { bus::asked_to_end().await.map_err(|error| crate::log::Error::File(error.to_string())) };
-        runner::work(&log, pipelines(), &tools, Scope::All, wanted, until).await?;
-        log.close().await?;
-        anyhow::Ok(Exit::Done)
+    let stages = known(&args.stages)?;
+    let tools = args.tools.open(context)?;
+    let address = args.reach.address(&context.settings)?;
+    staying::run(async |parts| {
+        let shown = if args.stages.is_empty() { "every stage".to_owned() } else { args.stages.join(", ") };
+        context.console.note(format_args!("working on {shown}"));
+        parts.spawn(staying::worker(address, bus::topology(&context.settings), tools, stages, parts.stop().clone()));
+        Ok(())
     })
+}
+
+/// The stages of these names; none means all.
+fn known(names: &[String]) -> Result<Vec<Step>, Mistake> {
+    let known: Vec<Step> = runner::consumers().into_iter().map(|consumer| consumer.name).collect();
+    if let Some(wrong) = names.iter().find(|name| known.iter().all(|step| step.as_str() != *name)) {
+        let known = known.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+        return Err(Mistake::new(format!("there is no stage `{wrong}`"), format!("give one of {known}")));
+    }
+    Ok(known.into_iter().filter(|step| names.iter().any(|name| step.as_str() == name)).collect())
 }

@@ -159,13 +159,13 @@ impl Report {
         })
     }
 
-    /// The reasons in one line, for a log or an event: `agent_id: …; timestamp: …`.
-    pub fn reason(&self) -> String {
+    /// Each reason in one line, for an event: `agent_id: …`.
+    pub fn reasons(&self) -> Vec<String> {
         let line = |problem: &Problem| match problem.pointer.trim_start_matches('/') {
             "" => problem.message.clone(),
             pointer => format!("{}: {}", plain(pointer), problem.message),
         };
-        self.errors.iter().map(line).collect::<Vec<_>>().join("; ")
+        self.errors.iter().map(line).collect()
     }
 
     /// The report for people; colour and Unicode where a terminal shows them.

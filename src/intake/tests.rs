@@ -166,12 +166,14 @@ fn a_commits_hash_is_any_printable_text() {
 }
 
 #[test]
-fn the_reason_is_one_line() {
+fn each_reason_is_one_line() {
     let report = refused(include_bytes!("../../tests/sessions/agent5_guardrail_implementation_2025-12-02.json"));
     assert_eq!(
-        report.reason(),
-        "session_id: the session id `a5-2025-12-02-guardrail-impl` is not a UUID; timestamp: the session's timestamp \
-         `2025-12-02T03:00:00.000000` has no zone, so it names no instant"
+        report.reasons(),
+        [
+            "session_id: the session id `a5-2025-12-02-guardrail-impl` is not a UUID",
+            "timestamp: the session's timestamp `2025-12-02T03:00:00.000000` has no zone, so it names no instant",
+        ]
     );
 }
 

@@ -1,11 +1,15 @@
-//! The bus on a real nats-server: a module a topic.
+//! The bus with everything around it: real servers, real processes. A module a topic.
 #![allow(clippy::disallowed_methods, reason = "tests work with files and programs")]
 
+mod clients;
 mod cluster;
 mod deployed;
+mod intake;
 mod manifests;
 #[path = "../support/nats.rs"]
 mod nats;
 mod old;
 mod secrets;
 mod security;
+mod swarm;
+mod workers;

@@ -1,0 +1,80 @@
+//! Workers that come and go: every session ends once, and nothing waits for anybody who has gone.
+
+use crate::swarm::{Process, Swarm, id, session, until};
+use flywheel_events::{SessionReady, StepFailed};
+use std::{
+    collections::BTreeSet,
+    time::{Duration, Instant},
+};
+
+const SESSIONS: usize = 60;
+
+/// Every session has ended well, in exactly one `ready`.
+async fn every_session_has_ended(swarm: &Swarm) {
+    until("every session has ended", || async { swarm.count_of("trade-ready").await >= SESSIONS }).await;
+    let facts = swarm.facts().await;
+    let of = |step: &str| facts.iter().filter(|fact| fact.key.step.as_str() == step).collect::<Vec<_>>();
+    let ready: Vec<_> = of("trade-ready").iter().map(|fact| fact.key.id.to_string()).collect();
+    assert_eq!(ready.len(), SESSIONS, "each session has one");
+    assert_eq!(ready.into_iter().collect::<BTreeSet<_>>(), (0..SESSIONS).map(id).collect());
+    for fact in of("trade-ready") {
+        let (_, ready): (_, SessionReady) = fact.data().expect("decodes");
+        let failed: Vec<(String, StepFailed)> =
+            facts.iter().filter(|other| other.key.id == fact.key.id).filter_map(|fact| fact.data().ok()).collect();
+        assert_eq!(format!("{:?}", ready.outcome), "Ready", "{failed:?}");
+    }
+}
+
+/// Starts two workers, and waits until sessions are under way.
+async fn two_workers(swarm: &Swarm) -> (Process, Process) {
+    let workers = (swarm.start(&["worker"]), swarm.start(&["worker"]));
+    until("sessions are under way", || async { swarm.count_of("trade-normalize").await > 0 }).await;
+    workers
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_worker_that_is_asked_to_end_leaves_nothing_behind() {
+    // What it left behind would wait for twice as long as the test may take.
+    let swarm = Swarm::new(2 * crate::swarm::PATIENCE).await;
+    let _intake = swarm.start(&["intake"]);
+    for n in 0..SESSIONS {
+        swarm.publish_session(&session(n)).await;
+    }
+    // All are there before anybody works on them, so that much is in hand.
+    until("every session is taken in", || async { swarm.count_of("session-completed").await == SESSIONS }).await;
+    let (first, second) = two_workers(&swarm).await;
+    assert!(first.terminate().success());
+    assert!(second.terminate().success());
+    let began = Instant::now();
+    let _third = swarm.start(&["worker"]);
+    every_session_has_ended(&swarm).await;
+    assert!(began.elapsed() < crate::swarm::PATIENCE);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_worker_that_is_killed_and_a_server_that_starts_anew_lose_nothing_and_end_nobody() {
+    let mut swarm = Swarm::new(Duration::from_secs(3)).await;
+    let mut intake = swarm.start(&["intake"]);
+    for n in 0..SESSIONS / 2 {
+        swarm.publish_session(&session(n)).await;
+    }
+    let (first, mut second) = two_workers(&swarm).await;
+    first.kill();
+    swarm.server.restart(Duration::from_millis(500));
+    for n in SESSIONS / 2..SESSIONS {
+        swarm.publish_session(&session(n)).await;
+    }
+    every_session_has_ended(&swarm).await;
+    assert!(intake.lives() && second.lives(), "{} {}", intake.said(), second.said());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_process_does_everything_and_ends_when_it_is_asked_to() {
+    let swarm = Swarm::new(Duration::from_secs(30)).await;
+    let serve = swarm.start(&["serve"]);
+    for n in 0..SESSIONS {
+        swarm.publish_session(&session(n)).await;
+    }
+    every_session_has_ended(&swarm).await;
+    assert!(serve.terminate().success());
+}
