@@ -31,7 +31,8 @@ fn value(config: &Map<String, Value>, key: &str) -> String {
         Value::Null => true,
         Value::Bool(yes) => !yes,
         Value::Number(number) => matches!(number.as_i64(), Some(0 | -1)),
-        Value::String(text) => text.is_empty(),
+        // A server writes out what the client leaves unsaid: no compression.
+        Value::String(text) => matches!(text.as_str(), "" | "none"),
         Value::Array(list) => list.is_empty(),
         Value::Object(fields) => fields.is_empty(),
     };

@@ -52,6 +52,14 @@ impl Reach {
     /// # Errors
     /// When no bus is named, or it does not answer.
     pub async fn connect(&self, settings: &Settings) -> anyhow::Result<Bus> {
+        Ok(bus::connect(&self.address(settings)?).await?)
+    }
+
+    /// Where the bus is, and as whom to speak to it.
+    ///
+    /// # Errors
+    /// When no bus is named.
+    pub fn address(&self, settings: &Settings) -> anyhow::Result<Address> {
         if self.nats.as_ref().is_some_and(|url| url.contains('@')) {
             let hint = "set `nats_nkey`, `nats_credentials`, or `nats_user` and `nats_password_file`";
             return Err(Mistake::new("a URL is no place for a password", hint).into());
@@ -61,7 +69,7 @@ impl Reach {
             return Err(Mistake::new("no bus is named", hint).into());
         };
         let both = |one: &Option<_>, other: &Option<_>| one.clone().zip(other.clone());
-        let address = Address {
+        Ok(Address {
             url,
             credentials: settings.nats_credentials.clone(),
             nkey: settings.nats_nkey.clone(),
@@ -69,8 +77,7 @@ impl Reach {
             certificate_authority: settings.nats_ca.clone(),
             certificate: both(&settings.nats_certificate, &settings.nats_certificate_key),
             inbox_prefix: settings.nats_inbox_prefix.clone(),
-        };
-        Ok(bus::connect(&address).await?)
+        })
     }
 }
 

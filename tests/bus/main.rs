@@ -7,5 +7,7 @@ mod manifests;
 #[path = "../support/nats.rs"]
 mod nats;
 mod old;
+mod place;
+mod replica;
 mod secrets;
 mod security;

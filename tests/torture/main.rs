@@ -18,9 +18,9 @@
 mod agents;
 mod check;
 mod history;
-mod nemesis;
 #[path = "../support/nats.rs"]
 mod nats;
+mod nemesis;
 mod swarm;
 
 use history::History;

@@ -43,7 +43,14 @@ impl fmt::Display for Faults {
 
 /// Does harm until the time is over.
 pub async fn attack(swarm: &mut Swarm, mut random: StdRng, time: Duration) -> anyhow::Result<Faults> {
-    let mut all = vec![Fault::KillProcess, Fault::KillProcess, Fault::StopProcess, Fault::EndProcess, Fault::FillInbox, Fault::FillLog];
+    let mut all = vec![
+        Fault::KillProcess,
+        Fault::KillProcess,
+        Fault::StopProcess,
+        Fault::EndProcess,
+        Fault::FillInbox,
+        Fault::FillLog,
+    ];
     if swarm.servers.len() == 1 {
         all.extend([Fault::KillServer, Fault::StopServer]);
     } else {
@@ -72,7 +79,8 @@ async fn pause(random: &mut StdRng, least: u64, most: u64) {
 
 /// Whether there was harm to do.
 async fn do_harm(swarm: &mut Swarm, fault: Fault, random: &mut StdRng) -> anyhow::Result<bool> {
-    let (process, server) = (random.random_range(0..swarm.processes.len()), random.random_range(0..swarm.servers.len()));
+    let (process, server) =
+        (random.random_range(0..swarm.processes.len()), random.random_range(0..swarm.servers.len()));
     let note = |swarm: &Swarm, of: &str| swarm.history.note("nemesis", &format!("{fault:?}"), of);
     match fault {
         Fault::KillProcess => {

@@ -114,11 +114,8 @@ impl Swarm {
     pub async fn start(plan: Plan, history: Arc<History>) -> anyhow::Result<Self> {
         let folder = TempDir::new()?;
         let ports = free_ports(2 * plan.servers)?;
-        let topology = Topology {
-            replicas: plan.servers,
-            ack_wait: Duration::from_secs(ACK_WAIT_SECONDS),
-            ..Topology::default()
-        };
+        let topology =
+            Topology { replicas: plan.servers, ack_wait: Duration::from_secs(ACK_WAIT_SECONDS), ..Topology::default() };
         let mut swarm = Self { servers: vec![], processes: vec![], history, topology, folder, ports };
         for n in 0..plan.servers {
             let server = swarm.server(n, plan.servers)?;
@@ -237,8 +234,7 @@ impl Swarm {
 }
 
 fn free_ports(count: usize) -> anyhow::Result<Vec<u16>> {
-    let listeners: Vec<_> =
-        (0..count).map(|_| TcpListener::bind("127.0.0.1:0")).collect::<std::io::Result<_>>()?;
+    let listeners: Vec<_> = (0..count).map(|_| TcpListener::bind("127.0.0.1:0")).collect::<std::io::Result<_>>()?;
     listeners.iter().map(|listener| Ok(listener.local_addr()?.port())).collect()
 }
 
