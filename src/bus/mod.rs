@@ -13,6 +13,7 @@ mod differences;
 mod log;
 pub mod permissions;
 mod publish;
+pub mod reconcile;
 pub mod replica;
 mod setup;
 mod subscription;

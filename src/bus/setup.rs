@@ -103,7 +103,8 @@ pub(super) async fn find_stream(bus: &Bus, name: &str) -> Result<Option<stream::
     }
 }
 
-async fn create_stream(bus: &Bus, mut wanted: stream::Config) -> Result<(), Error> {
+/// Makes a stream, in an epoch of its own.
+pub(super) async fn create_stream(bus: &Bus, mut wanted: stream::Config) -> Result<(), Error> {
     let name = wanted.name.clone();
     #[expect(clippy::disallowed_methods, reason = "it tells this stream from every other of its name")]
     let epoch = Uuid::new_v4();

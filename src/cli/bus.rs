@@ -2,6 +2,7 @@
 
 mod key;
 mod permissions;
+mod reconcile;
 mod setup;
 
 use super::{Context, Exit, Mistake};
@@ -27,6 +28,8 @@ enum Command {
     Permissions(permissions::Args),
     /// Make a user's key for the bus, and print its public half.
     Key(key::Args),
+    /// Restore a stream that was lost or emptied from the log in the data folder.
+    Reconcile(reconcile::Args),
 }
 
 /// Runs the command.
@@ -35,6 +38,7 @@ pub fn run(args: Args, context: &Context) -> anyhow::Result<Exit> {
         Command::Setup(args) => setup::run(&args, context),
         Command::Permissions(args) => permissions::run(args, context),
         Command::Key(args) => key::run(&args, context),
+        Command::Reconcile(args) => reconcile::run(&args, context),
     }
 }
 

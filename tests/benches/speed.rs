@@ -44,7 +44,7 @@ impl Scale {
 type Row = (&'static str, &'static str, fn(Scale) -> anyhow::Result<()>);
 
 /// Every bench. A new one is a function and a row.
-const BENCHES: [Row; 8] = [
+const BENCHES: [Row; 9] = [
     ("process", "one session as a whole process, with a fresh data folder", process::bench),
     ("sessions", "many sessions in one process, each durable", many::bench),
     ("replay", "all read models from the beginning", views::replay),

@@ -8,6 +8,7 @@ mod manifests;
 mod nats;
 mod old;
 mod place;
+mod reconcile;
 mod replica;
 mod secrets;
 mod security;

@@ -18,7 +18,7 @@ static KNOWN: LazyLock<HashSet<&str>> =
 ///
 /// # Errors
 /// [`Error::Foreign`], naming the position.
-pub(super) fn check(position: u64, message: &Message) -> Result<Arrived, Error> {
+pub(in crate::bus) fn check(position: u64, message: &Message) -> Result<Arrived, Error> {
     let foreign = |what: String| {
         Error::Foreign(format!(
             "position {position} of the bus's log, on {}, is no fact that this program can read: {what}; the replica ends before it",

@@ -7,8 +7,8 @@
 //!   not read: the replica stops, says what to do, and keeps what it has. A connection that goes is made again.
 //! - Facts are written in large durable transactions while more are on their way, and at once when there are none.
 
-mod check;
-mod reader;
+pub(super) mod check;
+pub(super) mod reader;
 
 use super::{Address, Bus, Refused, Topology, connect, differences, setup, topology::LOG};
 use crate::log::{Arrived, Error, Filler, Head};

@@ -31,25 +31,27 @@ const BATCH_MESSAGES_MAX: usize = 1024;
 const BATCH_BYTES_MAX: usize = 4 * 1024 * 1024;
 
 /// Messages in a row.
-pub(super) struct Batch {
+pub(in crate::bus) struct Batch {
     /// With their positions.
-    pub(super) messages: Vec<(u64, Message)>,
+    pub(in crate::bus) messages: Vec<(u64, Message)>,
     /// Whether nothing more was waiting in the stream when the last was sent.
-    pub(super) is_last: bool,
+    pub(in crate::bus) is_last: bool,
 }
 
 /// A consumer of the whole stream, from a position on.
-pub(super) struct Reader {
+pub(in crate::bus) struct Reader {
     client: Client,
     subscriber: Subscriber,
     next_position: u64,
     next_of_consumer: u64,
+    /// Whether a position that does not come is a fault.
+    without_holes: bool,
     /// Why there is nothing behind the last batch.
     fault: Option<Error>,
 }
 
 impl Reader {
-    pub(super) async fn start(bus: &Bus, position: u64) -> Result<Self, Error> {
+    pub(in crate::bus) async fn start(bus: &Bus, position: u64) -> Result<Self, Error> {
         let inbox = bus.client.new_inbox();
         let name = inbox.rsplit('.').next().unwrap_or_default();
         let subscriber = bus.client.subscribe(inbox.clone()).await.map_err(|error| failed("read the log", error))?;
@@ -72,11 +74,16 @@ impl Reader {
         let made = stream.create_consumer(config).await;
         made.map_err(|error| failed("read the log", with_causes(&error)))?;
         let client = bus.client.clone();
-        Ok(Self { client, subscriber, next_position: position, next_of_consumer: 1, fault: None })
+        Ok(Self { client, subscriber, next_position: position, next_of_consumer: 1, without_holes: true, fault: None })
+    }
+
+    /// A consumer of whatever is there.
+    pub(in crate::bus) async fn start_anywhere(bus: &Bus) -> Result<Self, Error> {
+        Ok(Self { without_holes: false, ..Self::start(bus, 1).await? })
     }
 
     /// What comes, up to the target where there is one.
-    pub(super) fn batches(self, target: Option<u64>) -> impl Stream<Item = Result<Batch, Error>> {
+    pub(in crate::bus) fn batches(self, target: Option<u64>) -> impl Stream<Item = Result<Batch, Error>> {
         futures::stream::try_unfold(self, move |mut reader| async move {
             if target.is_some_and(|target| reader.next_position > target) {
                 return Ok(None);
@@ -161,12 +168,12 @@ impl Reader {
         if place.of_consumer != self.next_of_consumer {
             return Err(lost("messages were dropped on the way"));
         }
-        if place.position != self.next_position {
+        if place.position != self.next_position && self.without_holes {
             let missing = self.next_position;
             return Err(Error::Diverged(format!("the bus's log has no position {missing}: {HOLE}")));
         }
         self.next_of_consumer += 1;
-        self.next_position += 1;
+        self.next_position = place.position + 1;
         Ok((place.position, place.pending == 0))
     }
 }

@@ -39,6 +39,16 @@ impl Arrived {
         Self { position, row: Row::new(key, time, content, event) }
     }
 
+    /// Its event's id.
+    pub fn id(&self) -> Uuid {
+        self.row.id
+    }
+
+    /// The digest of its content.
+    pub fn content(&self) -> Digest {
+        self.row.content
+    }
+
     /// Bytes of its event.
     pub fn size(&self) -> usize {
         self.row.event.len()

@@ -184,7 +184,7 @@ pub(super) struct Row<E> {
     pub(super) id: Uuid,
     pub(super) key: String,
     time: DateTime<Utc>,
-    content: Digest,
+    pub(super) content: Digest,
     pub(super) event_digest: Digest,
     pub(super) event: E,
 }
