@@ -10,7 +10,9 @@
 pub mod accounts;
 mod connect;
 mod differences;
+pub mod doctor;
 mod log;
+pub mod metrics;
 pub mod permissions;
 mod publish;
 pub mod reconcile;

@@ -1,5 +1,6 @@
 //! `flywheel bus`: a subcommand each.
 
+mod doctor;
 mod key;
 mod permissions;
 mod reconcile;
@@ -24,6 +25,8 @@ pub struct Args {
 enum Command {
     /// Make the streams and consumers, or check that they are what they must be.
     Setup(setup::Args),
+    /// Say whether the bus is as it must be.
+    Doctor(doctor::Args),
     /// Print the accounts, users and permissions of the bus, as a nats-server reads them.
     Permissions(permissions::Args),
     /// Make a user's key for the bus, and print its public half.
@@ -36,6 +39,7 @@ enum Command {
 pub fn run(args: Args, context: &Context) -> anyhow::Result<Exit> {
     match args.command {
         Command::Setup(args) => setup::run(&args, context),
+        Command::Doctor(args) => doctor::run(&args, context),
         Command::Permissions(args) => permissions::run(args, context),
         Command::Key(args) => key::run(&args, context),
         Command::Reconcile(args) => reconcile::run(&args, context),

@@ -1,5 +1,7 @@
 //! `flywheel replica`: the bus's log in the data folder, for everything that reads.
 
+mod emit;
+
 use super::{
     Context, Exit,
     bus::{self, Reach},
@@ -9,6 +11,7 @@ use crate::{
     local::Local,
     log::Filler,
 };
+use emit::Sender;
 use serde_json::json;
 use std::time::Duration;
 use tokio::sync::watch;
@@ -16,7 +19,7 @@ use tokio::sync::watch;
 /// Keep the bus's log in the data folder, for the commands that read.
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "The replica is the log's file of the data folder, durable and checked: position by position, key, content digest and chain. Every command that reads (manifest, queue, metrics, watch, replay, verify, log export) reads it, with or without the bus. It stops where the bus's log has a hole, has lost facts, is another one, or holds what this program cannot read, and says what to do.\n\nIt ends on SIGTERM or Ctrl-C, with everything written that has come. Another one on the same data folder waits until it may fill.\n\nExit codes: 0 done; 1 stopped, because of the bus or the two logs.\n\nExamples:\n  flywheel replica --nats nats://localhost:4222\n  flywheel replica --once --json\n  flywheel replica --rebuild"
+    after_help = "The replica is the log's file of the data folder, durable and checked: position by position, key, content digest and chain. Every command that reads (manifest, queue, metrics, watch, replay, verify, log export) reads it, with or without the bus. It stops where the bus's log has a hole, has lost facts, is another one, or holds what this program cannot read, and says what to do.\n\nIt ends on SIGTERM or Ctrl-C, with everything written that has come. Another one on the same data folder waits until it may fill.\n\nExit codes: 0 done; 1 stopped, because of the bus or the two logs.\n\nExamples:\n  flywheel replica --nats nats://localhost:4222\n  flywheel replica --once --json\n  flywheel replica --emit-metrics\n  flywheel replica --rebuild"
 )]
 pub struct Args {
     #[command(flatten)]
@@ -27,6 +30,10 @@ pub struct Args {
     /// Put the file that is here aside, into the folder `replaced`, and fill a new one. Stop what reads it first.
     #[arg(long)]
     rebuild: bool,
+    /// Send `flywheel.metrics.<name>` when a metric has another value. One replica of a swarm does so; should two, the bus takes
+    /// only one's.
+    #[arg(long)]
+    emit_metrics: bool,
 }
 
 /// How often a process that waits looks whether it may fill.
@@ -51,11 +58,17 @@ pub fn run(args: &Args, context: &Context) -> anyhow::Result<Exit> {
         let filler = if args.rebuild { set_aside(filler, context)? } else { filler };
         let until = if args.once { Until::Head } else { Until::Ended };
         let (progress, seen) = watch::channel(Progress::default());
+        let sending = args.emit_metrics.then(|| Sender::new(&address, context)).transpose()?;
+        let sending = sending.map(|sender| tokio::spawn(sender.follow(seen.clone())));
         let bar = tokio::spawn(show(seen, context.console.progress(Some(u64::MAX), "facts")));
         let filled = replica::fill(&address, &bus::topology(settings), filler, until, ended, &progress).await;
         drop(progress);
         bar.await?;
-        report(&filled?, context);
+        let filled = filled?;
+        if let Some(sending) = sending {
+            sending.await?.send().await?;
+        }
+        report(&filled, context);
         Ok(Exit::Done)
     })
 }

@@ -16,7 +16,8 @@ pub enum Through {
     Bus,
 }
 
-/// Through what a command appends: the bus where it was named with the command, or the data folder is a replica.
+/// Through what a command appends: the bus where it was named with the command, or where the data folder has no log of its own
+/// and the settings name a bus.
 ///
 /// # Errors
 /// The data folder is a replica and no bus is named, or its log cannot be opened.
@@ -24,14 +25,14 @@ pub fn through(reach: &Reach, context: &Context) -> anyhow::Result<Through> {
     if reach.nats.is_some() {
         return Ok(Through::Bus);
     }
-    if !is_replica(context)? {
-        return Ok(Through::File);
+    match (is_replica(context)?, &context.settings.nats_url) {
+        (Some(true) | None, Some(_)) => Ok(Through::Bus),
+        (Some(false) | None, _) => Ok(Through::File),
+        (Some(true), None) => {
+            let hint = "name the bus with --nats or `nats_url` in flywheel.toml, or another data folder with --data";
+            Err(Mistake::new(is_a_replica(context), hint).into())
+        }
     }
-    if context.settings.nats_url.is_none() {
-        let hint = "name the bus with --nats or `nats_url` in flywheel.toml, or another data folder with --data";
-        return Err(Mistake::new(is_a_replica(context), hint).into());
-    }
-    Ok(Through::Bus)
 }
 
 /// Refuses a data folder that is a replica, where a command works on its own log alone.
@@ -39,16 +40,19 @@ pub fn through(reach: &Reach, context: &Context) -> anyhow::Result<Through> {
 /// # Errors
 /// It is one, or its log cannot be opened.
 pub fn refuse_replica(context: &Context) -> anyhow::Result<()> {
-    if is_replica(context)? {
+    if is_replica(context)? == Some(true) {
         let hint = "publish the session to `swarm.session.completed.<agent>` of the bus, or name another data folder with --data";
         return Err(Mistake::new(is_a_replica(context), hint).into());
     }
     Ok(())
 }
 
-fn is_replica(context: &Context) -> anyhow::Result<bool> {
-    let there = context.settings.data.join("log.db").exists();
-    Ok(there && log::open(context)?.replica_of()?.is_some())
+/// Whether the log of the data folder is a replica; nothing where there is none.
+fn is_replica(context: &Context) -> anyhow::Result<Option<bool>> {
+    if !context.settings.data.join("log.db").exists() {
+        return Ok(None);
+    }
+    Ok(Some(log::open(context)?.replica_of()?.is_some()))
 }
 
 fn is_a_replica(context: &Context) -> String {

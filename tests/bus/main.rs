@@ -3,7 +3,9 @@
 
 mod cluster;
 mod deployed;
+mod doctor;
 mod manifests;
+mod metrics;
 #[path = "../support/nats.rs"]
 mod nats;
 mod old;

@@ -105,8 +105,8 @@ impl Place {
 pub struct Staying(Option<Child>);
 
 impl Staying {
-    pub fn id(&self) -> u32 {
-        self.0.as_ref().expect("it runs").id()
+    pub fn of(child: Child) -> Self {
+        Self(Some(child))
     }
 
     /// Asks it to end, and waits until it has.

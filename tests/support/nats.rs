@@ -91,6 +91,14 @@ impl Server {
         assert_eq!(self.wait_for_url(), self.url);
     }
 
+    /// Its monitoring port, where its configuration opens one.
+    pub fn monitor(&self) -> String {
+        let files = std::fs::read_dir(self.folder.path().join("ports")).expect("reads");
+        let text = std::fs::read_to_string(files.flatten().next().expect("a file").path()).expect("reads");
+        let ports: serde_json::Value = serde_json::from_str(&text).expect("JSON");
+        ports["monitoring"][0].as_str().expect("a port").to_owned()
+    }
+
     /// The folder of its store.
     pub fn store(&self) -> PathBuf {
         self.folder.path().join("store")

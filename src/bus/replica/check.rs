@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 /// Every type that this program reads.
 static KNOWN: LazyLock<HashSet<&str>> =
-    LazyLock::new(|| catalog::all().into_iter().map(|event| event.event_type).collect());
+    LazyLock::new(|| catalog::all().into_iter().filter(|event| event.in_log).map(|event| event.event_type).collect());
 
 /// Checks everything that a fact says of itself: subject, key, event id, type, time, and the digest of its content, which is
 /// worked out anew.

@@ -17,7 +17,7 @@ use check::check;
 use futures::StreamExt as _;
 use rand::RngExt as _;
 use reader::{Batch, Reader};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::sync::{mpsc, watch};
 
 /// Batches that wait for the file's transaction.
@@ -40,6 +40,9 @@ const RETRY: (Duration, Duration) = (Duration::from_millis(100), Duration::from_
 
 /// After how many tries in a row that came to nothing the replica gives up, where the bus answers.
 const TRIES_MAX: u32 = 8;
+
+/// A connection that lasted so long was a good one.
+const STEADY: Duration = Duration::from_secs(30);
 
 /// How far to go.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -88,14 +91,16 @@ pub async fn fill(
     let mut ended = std::pin::pin!(ended);
     let (mut wait, mut tries, mut target) = (RETRY.0, 0, None);
     loop {
-        let before = filler.head()?.position;
+        let (before, since) = (filler.head()?.position, Instant::now());
         let was_reached = target.is_some();
+        let mut answered = false;
         let attached = async {
             let bus = connect(address).await?;
             attach(&bus, topology, &filler).await
         };
         let outcome = match attached.await {
             Ok((reader, epoch, last)) => {
+                answered = true;
                 progress.send_modify(|progress| progress.stream = last);
                 let target = *target.get_or_insert(last);
                 let target = (until == Until::Head).then_some(target);
@@ -109,10 +114,14 @@ pub async fn fill(
         match outcome {
             Ok(()) => return Ok(Filled { epoch: filler.epoch()?, from, head: filler.head()? }),
             Err(Error::Bus(why)) => {
-                let grown = filler.head()?.position > before;
-                (tries, wait) = if grown { (0, RETRY.0) } else { (tries + 1, wait) };
-                if tries >= TRIES_MAX && until == Until::Head {
-                    return Err(Error::Bus(why));
+                let position = filler.head()?.position;
+                if position > before || (answered && since.elapsed() > STEADY) {
+                    (tries, wait) = (0, RETRY.0);
+                } else if answered || until == Until::Head {
+                    tries += 1;
+                }
+                if tries >= TRIES_MAX {
+                    return Err(Error::Bus(format!("the log cannot be read behind position {position}: {why}")));
                 }
                 tracing::warn!("{why}; trying again");
             }
