@@ -17,10 +17,8 @@ const BUSY_TIMEOUT: Duration = Duration::from_secs(60);
 pub struct Kind {
     what: &'static str,
     application_id: i32,
-    version: i32,
-    schema: &'static str,
-    /// What each newer version has added, the second first.
-    added: &'static [&'static str],
+    /// The scripts that make each version of the one before; the first makes the first of nothing.
+    versions: &'static [&'static str],
     synchronous: &'static str,
 }
 
@@ -29,20 +27,27 @@ impl Kind {
     pub const LOG: Self = Self {
         what: "event log",
         application_id: 0x464c_5957,
-        version: 1,
-        schema: include_str!("log/embedded/log.sql"),
-        added: &[],
+        versions: &[include_str!("log/embedded/log.sql"), include_str!("log/embedded/replica.sql")],
         synchronous: "FULL",
     };
     /// This machine's own state: survives the process, may lose the last moments before a power cut.
     pub const LOCAL: Self = Self {
         what: "local state",
         application_id: 0x464c_594c,
-        version: 2,
-        schema: concat!(include_str!("local.sql"), include_str!("log/embedded/leases.sql")),
-        added: &[include_str!("log/embedded/leases.sql")],
+        versions: &[include_str!("local.sql"), include_str!("log/embedded/leases.sql")],
         synchronous: "NORMAL",
     };
+
+    /// The version that this program writes.
+    fn version(&self) -> i32 {
+        i32::try_from(self.versions.len()).expect("a handful")
+    }
+
+    /// Makes everything that a file of this kind declares behind a version; 0 is nothing.
+    pub fn make(&self, connection: &Connection, behind: i32) -> rusqlite::Result<()> {
+        let done = usize::try_from(behind).unwrap_or_default();
+        self.versions.iter().skip(done).try_for_each(|script| connection.execute_batch(script))
+    }
 }
 
 /// Why a file was not opened.
@@ -88,7 +93,8 @@ pub enum Error {
     },
 }
 
-/// Opens a file of this kind, or makes it where there is none (or an empty one).
+/// Opens a file of this kind, or makes it where there is none (or an empty one). One of an older version is brought to the
+/// newest.
 ///
 /// # Errors
 /// When it is not ours, newer than this program, damaged, or cannot be opened.
@@ -116,19 +122,14 @@ pub fn open(path: &Path, kind: &Kind) -> Result<Connection, Error> {
         }
         enter_wal(&connection)?;
         connection.pragma_update(None, "synchronous", kind.synchronous)?;
-        if ours && found.1 >= kind.version {
+        if ours && found.1 >= kind.version() {
             return Ok((connection, found.0, found.1));
         }
         let transaction = connection.transaction_with_behavior(TransactionBehavior::Exclusive)?;
         // Another process may have been first.
-        match identity(&transaction)? {
-            (0, 0) => fill(&transaction, kind)?,
-            (application, older) if application == kind.application_id && older < kind.version => {
-                let added = kind.added.iter().zip(2..).filter(|(_, version)| *version > older);
-                added.into_iter().try_for_each(|(sql, _)| transaction.execute_batch(sql))?;
-                transaction.pragma_update(None, "user_version", kind.version)?;
-            }
-            _ => {}
+        let (application, version) = identity(&transaction)?;
+        if (application == kind.application_id || (application, version) == (0, 0)) && version < kind.version() {
+            fill(&transaction, kind, version)?;
         }
         transaction.commit()?;
         let (application, version) = identity(&connection)?;
@@ -138,8 +139,8 @@ pub fn open(path: &Path, kind: &Kind) -> Result<Connection, Error> {
     if application != kind.application_id {
         return Err(foreign(path, kind, "another program made it"));
     }
-    if version > kind.version {
-        return Err(Error::Newer { path: path.display().to_string(), found: version, known: kind.version });
+    if version > kind.version() {
+        return Err(Error::Newer { path: path.display().to_string(), found: version, known: kind.version() });
     }
     Ok(connection)
 }
@@ -167,7 +168,7 @@ fn make(path: &Path, kind: &Kind) -> anyhow::Result<()> {
     let mut file = files::temporary(path.parent().unwrap_or(Path::new(".")))?;
     let connection = Connection::open(file.path())?;
     connection.execute_batch("PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF;")?;
-    fill(&connection, kind)?;
+    fill(&connection, kind, 0)?;
     connection.close().map_err(|(_, why)| why)?;
     file.seek(SeekFrom::Start(FORMAT_VERSIONS.0))?;
     file.write_all(&FORMAT_VERSIONS.1)?;
@@ -175,11 +176,11 @@ fn make(path: &Path, kind: &Kind) -> anyhow::Result<()> {
     files::keep_new(file, path)
 }
 
-/// Makes an empty file one of this kind.
-fn fill(connection: &Connection, kind: &Kind) -> rusqlite::Result<()> {
-    connection.execute_batch(kind.schema)?;
+/// Makes a file of an older version, or an empty one (version 0), one of this kind.
+fn fill(connection: &Connection, kind: &Kind, version: i32) -> rusqlite::Result<()> {
+    kind.make(connection, version)?;
     connection.pragma_update(None, "application_id", kind.application_id)?;
-    connection.pragma_update(None, "user_version", kind.version)
+    connection.pragma_update(None, "user_version", kind.version())
 }
 
 /// Why a file of this kind that SQLite cannot use was not opened.

@@ -1,8 +1,12 @@
 //! The AsyncAPI 3 document, from the table of events.
 
-use crate::{SessionType, catalog, envelope, id, key::Kind};
+use crate::{
+    SessionType, catalog, envelope, id,
+    key::{Kind, NAMESPACE},
+};
 use schemars::generate::SchemaSettings;
 use serde_json::{Map, Value, json};
+use uuid::Uuid;
 
 /// The AsyncAPI 3.0 document of the bus: what agents may publish, and what can be subscribed to.
 pub fn document() -> Value {
@@ -10,6 +14,7 @@ pub fn document() -> Value {
     let refs = |prefix: &str| -> Map<String, Value> {
         events
             .iter()
+            .filter(|event| event.in_log)
             .map(|event| {
                 (event.name().to_owned(), json!({ "$ref": format!("#/components/messages/{prefix}{}", event.name()) }))
             })
@@ -71,6 +76,12 @@ pub fn document() -> Value {
                 "parameters": agent,
                 "messages": one("rejection"),
             },
+            "metrics": {
+                "address": "flywheel.metrics.{name}",
+                "description": "Each metric when it has another value. The last one of each is kept for those who come later.",
+                "parameters": { "name": { "description": "the metric", "examples": ["pipeline_success_rate"] } },
+                "messages": one("metric.changed"),
+            },
         },
         "operations": {
             "receiveSession": {
@@ -94,6 +105,11 @@ pub fn document() -> Value {
                 "channel": { "$ref": "#/channels/rejected" },
                 "summary": "Flywheel says why it refused a message.",
             },
+            "sendMetric": {
+                "action": "send",
+                "channel": { "$ref": "#/channels/metrics" },
+                "summary": "Flywheel says that a metric has changed.",
+            },
         },
         "components": { "messages": messages },
     })
@@ -105,8 +121,6 @@ fn message(event: &catalog::Event) -> Value {
     let members = schema.as_object_mut().expect("the schema of a struct is an object");
     members.remove("$schema");
     let about = members.get("description").cloned().unwrap_or_default();
-    let key = format!("build-scan/session/{}/1", "a1b2c3d4-e5f6-7890-abcd-ef1234567890");
-    let id = key.parse::<crate::Key>().expect("a key").event_id();
     json!({
         "name": event.event_type,
         "title": event.name(),
@@ -130,21 +144,7 @@ fn message(event: &catalog::Event) -> Value {
                 "data": schema,
             },
         },
-        "examples": [{
-            "name": event.name(),
-            "payload": {
-                "specversion": "1.0",
-                "id": id,
-                "source": "/flywheel/build/scan",
-                "type": event.event_type,
-                "subject": "a1b2c3d4-e5f6-7890-abcd-ef1234567890",
-                "time": "2025-12-02T11:20:01.5Z",
-                "datacontenttype": "application/json",
-                "dataschema": envelope::data_schema(event.event_type),
-                "correlationid": "a1b2c3d4-e5f6-7890-abcd-ef1234567890",
-                "data": (event.example)(),
-            },
-        }],
+        "examples": [{ "name": event.name(), "payload": example(event) }],
     })
 }
 
@@ -239,6 +239,29 @@ fn answer() -> Value {
             { "name": "rejected", "payload": { "status": "rejected", "report": report_example() } },
         ],
     })
+}
+
+fn example(event: &catalog::Event) -> Value {
+    let session = "a1b2c3d4-e5f6-7890-abcd-ef1234567890";
+    let data = (event.example)();
+    let mut example = json!({
+        "specversion": "1.0",
+        "id": Uuid::new_v5(&NAMESPACE, format!("build-scan/session/{session}/1").as_bytes()),
+        "source": "/flywheel/build/scan",
+        "type": event.event_type,
+        "subject": session,
+        "time": "2025-12-02T11:20:01.5Z",
+        "datacontenttype": "application/json",
+        "dataschema": envelope::data_schema(event.event_type),
+        "correlationid": session,
+        "data": data,
+    });
+    if !event.in_log {
+        example["source"] = "/flywheel/metrics".into();
+        example["subject"] = data["name"].clone();
+        example.as_object_mut().expect("an object").remove("correlationid");
+    }
+    example
 }
 
 /// How the schemas of AsyncAPI are generated: inlined, since a `$ref` there is resolved from the document's root.

@@ -3,7 +3,7 @@
 use crate::text;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
-use serde_json::Value;
+use serde_json::{Value, value::RawValue};
 use sha2::{Digest as _, Sha256};
 use std::{borrow::Cow, fmt, fmt::Write as _, str::FromStr};
 
@@ -105,6 +105,21 @@ pub fn content_digest(event_type: &str, data: &Value) -> Digest {
     let is_session = event_type == <crate::SessionCompleted as crate::Fact>::TYPE;
     write_value(&mut text, data, if is_session { &["artifacts", "pipeline_status"] } else { &[] });
     Digest::of(&text)
+}
+
+/// Whether data has this digest as its content. Data that is written canonically, as most facts are, is not parsed for it.
+///
+/// # Errors
+/// When the data is no JSON.
+pub fn is_content(digest: &Digest, event_type: &str, data: &RawValue) -> Result<bool, serde_json::Error> {
+    let mut text = Vec::with_capacity(data.get().len() + event_type.len() + 3);
+    write_string(&mut text, event_type);
+    text.push(b'\n');
+    text.extend_from_slice(data.get().as_bytes());
+    if Digest::of(&text) == *digest {
+        return Ok(true);
+    }
+    Ok(content_digest(event_type, &serde_json::from_str(data.get())?) == *digest)
 }
 
 /// Canonical JSON: keys sorted by their bytes, no white space, numbers as exact decimals (`1.50`, `15e-1` → `1.5`).
@@ -233,6 +248,19 @@ mod tests {
             let mut written = vec![];
             write_number(&mut written, text);
             assert_eq!(String::from_utf8_lossy(&written), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn data_has_its_digest_however_it_is_written() {
+        let canonical = r#"{"a":[1,2.5],"b":"ü"}"#;
+        let digest = content_digest("x.y", &serde_json::from_str(canonical).expect("JSON"));
+        for (text, expected) in
+            [(canonical, true), (r#"{"b": "\u00fc", "a": [1, 2.50]}"#, true), (r#"{"a":[1,2.6],"b":"ü"}"#, false)]
+        {
+            let data: Box<RawValue> = serde_json::from_str(text).expect("JSON");
+            assert_eq!(is_content(&digest, "x.y", &data).expect("JSON"), expected, "{text}");
+            assert!(!is_content(&digest, "x.z", &data).expect("JSON"), "the type is content");
         }
     }
 

@@ -9,6 +9,8 @@ use serde_json::Value;
 pub struct Event {
     /// The CloudEvents `type`.
     pub event_type: &'static str,
+    /// Whether it is a fact of the log. What is not is computed from it.
+    pub in_log: bool,
     /// The JSON Schema (2020-12) of its data.
     pub schema: fn() -> Schema,
     /// The same as one draft 7 schema without references, for AsyncAPI.
@@ -30,6 +32,7 @@ impl Event {
 fn row<F: Fact>() -> Event {
     Event {
         event_type: F::TYPE,
+        in_log: true,
         schema: || {
             let mut schema = SchemaSettings::draft2020_12().into_generator().into_root_schema_for::<F>();
             schema.insert("title".into(), F::TYPE.into());
@@ -59,6 +62,7 @@ pub fn all() -> Vec<Event> {
         row::<SessionRejected>(),
         row::<PublicationQueued>(),
         row::<FeedbackRecorded>(),
+        Event { in_log: false, ..row::<MetricChanged>() },
     ]
 }
 

@@ -303,7 +303,7 @@ mod tests {
 
     #[test]
     fn every_event_of_the_catalog_decodes_wherever_its_data_stands() {
-        for event in catalog::all() {
+        for event in catalog::all().into_iter().filter(|event| event.in_log) {
             let (name, data) = (event.event_type, (event.example)());
             let first = format!(r#"{{"data":{data},"type":"{name}","time":"2025-12-02T05:20:00.25Z"}}"#);
             let last = format!(r#"{{"other":[1],"time":"2025-12-02T05:20:00.25Z","type":"{name}","data":{data}}}"#);

@@ -10,12 +10,16 @@
 pub mod accounts;
 mod connect;
 mod differences;
+pub mod doctor;
 pub mod intake;
 mod log;
+pub mod metrics;
 mod patience;
 pub mod permissions;
 mod publish;
 mod pull;
+pub mod reconcile;
+pub mod replica;
 mod setup;
 mod subscription;
 mod supervise;

@@ -25,7 +25,10 @@ use async_nats::{
     },
 };
 use bytes::Bytes;
-use flywheel_events::{Digest, envelope::CONTENT_TYPE};
+use flywheel_events::{
+    Digest, Key,
+    envelope::{CONTENT_TYPE, Envelope, Extension},
+};
 use std::{error::Error as _, time::Duration};
 use tracing::{Instrument as _, Span};
 
@@ -44,7 +47,8 @@ const TRIES_MAX: u32 = 12;
 
 /// A message under way, and what is needed to publish it again.
 struct Sent {
-    fact: NewFact,
+    key: Key,
+    digest: Digest,
     event: Event,
     message: PublishMessage,
     ack: Result<PublishAckFuture, PublishError>,
@@ -68,10 +72,47 @@ pub(super) async fn all(log: &BusLog, mut facts: Vec<NewFact>) -> Result<Vec<App
     Ok(appended)
 }
 
+/// Publishes facts that were recorded before, as they were, in any order among each other.
+pub(super) async fn again(log: &BusLog, records: Vec<Record>) -> Result<Vec<Appended>, Error> {
+    let mut under_way = Vec::with_capacity(records.len());
+    for Record { key, digest, event, .. } in records {
+        let traceparent = traceparent_in(&event);
+        under_way.push(send_event(log, key, digest, event, traceparent).await?);
+    }
+    let mut appended = Vec::with_capacity(under_way.len());
+    for sent in under_way {
+        appended.push(settle(log, sent).await?);
+    }
+    Ok(appended)
+}
+
+/// The headers of a fact that was recorded before.
+pub(super) fn headers_of(record: &Record, subject: &str) -> Result<HeaderMap, Error> {
+    headers(&record.digest, subject, traceparent_in(&record.event))
+}
+
+/// The trace an event began in.
+fn traceparent_in(event: &str) -> Option<String> {
+    match Envelope::parse(event.as_bytes()).ok()?.extension(TRACEPARENT)? {
+        Extension::Text(text) => Some(text.to_string()),
+        _ => None,
+    }
+}
+
 async fn send(log: &BusLog, fact: NewFact) -> Result<Sent, Error> {
     let event = fact.event(log.now())?;
-    let subject = fact.key.subject();
-    let step = fact.key.step.as_str();
+    send_event(log, fact.key, fact.digest, event, fact.traceparent).await
+}
+
+async fn send_event(
+    log: &BusLog,
+    key: Key,
+    digest: Digest,
+    event: Event,
+    traceparent: Option<String>,
+) -> Result<Sent, Error> {
+    let subject = key.subject();
+    let step = key.step.as_str();
     let span = tracing::info_span!(
         "publish",
         otel.name = format!("publish flywheel.log.{step}"),
@@ -80,28 +121,28 @@ async fn send(log: &BusLog, fact: NewFact) -> Result<Sent, Error> {
         messaging.operation.name = "publish",
         messaging.operation.type = "send",
         messaging.destination.template = format!("flywheel.log.{step}"),
-        messaging.message.id = %fact.key.event_id(),
+        messaging.message.id = %key.event_id(),
         messaging.message.body.size = event.len(),
     );
-    trace::follow(&span, fact.traceparent.as_deref());
-    let headers = headers(&fact, &subject, traceparent_of(&span).or_else(|| fact.traceparent.clone()))?;
+    trace::follow(&span, traceparent.as_deref());
+    let headers = headers(&digest, &subject, traceparent_of(&span).or(traceparent))?;
     let size = event.len() + headers_bytes(&headers);
     let max = log.inner.bus.message_bytes_max();
     if size > max {
-        return Err(Error::TooLarge { key: Box::new(fact.key), size, max });
+        return Err(Error::TooLarge { key: Box::new(key), size, max });
     }
     let message = PublishMessage::build().payload(Bytes::copy_from_slice(event.as_bytes())).headers(headers);
     let ack = log.inner.bus.jetstream.send_publish(subject, message.clone()).await;
-    Ok(Sent { fact, event, message, ack, span })
+    Ok(Sent { key, digest, event, message, ack, span })
 }
 
-fn headers(fact: &NewFact, subject: &str, traceparent: Option<String>) -> Result<HeaderMap, Error> {
+fn headers(digest: &Digest, subject: &str, traceparent: Option<String>) -> Result<HeaderMap, Error> {
     let value = |text: &str| text.parse::<HeaderValue>().map_err(|error| failed("write a header", error));
     let mut headers = HeaderMap::new();
     headers.insert("Content-Type", value(CONTENT_TYPE)?);
-    headers.insert(DIGEST, value(&fact.digest.to_string())?);
+    headers.insert(DIGEST, value(&digest.to_string())?);
     headers.insert(async_nats::header::NATS_EXPECTED_LAST_SUBJECT_SEQUENCE, value("0")?);
-    headers.insert(async_nats::header::NATS_MESSAGE_ID, value(&message_id(subject, &fact.digest))?);
+    headers.insert(async_nats::header::NATS_MESSAGE_ID, value(&message_id(subject, digest))?);
     if let Some(traceparent) = traceparent {
         headers.insert(TRACEPARENT, value(&traceparent)?);
     }
@@ -122,7 +163,7 @@ fn headers_bytes(headers: &HeaderMap) -> usize {
 }
 
 async fn settle(log: &BusLog, sent: Sent) -> Result<Appended, Error> {
-    let (step, span) = (sent.fact.key.step.clone(), sent.span.clone());
+    let (step, span) = (sent.key.step.clone(), sent.span.clone());
     let outcome = settle_in(log, sent).instrument(span).await;
     let word = match &outcome {
         Ok(Appended::Appended(_)) => "appended",
@@ -135,7 +176,7 @@ async fn settle(log: &BusLog, sent: Sent) -> Result<Appended, Error> {
 }
 
 async fn settle_in(log: &BusLog, sent: Sent) -> Result<Appended, Error> {
-    let Sent { fact, event, message, mut ack, .. } = sent;
+    let Sent { key, digest, event, message, mut ack, .. } = sent;
     let mut wait = RETRY_FIRST;
     let mut unknown = String::new();
     for _ in 0..TRIES_MAX {
@@ -146,42 +187,42 @@ async fn settle_in(log: &BusLog, sent: Sent) -> Result<Appended, Error> {
         match answer {
             Ok(ack) if !ack.duplicate => {
                 let position = ack.sequence;
-                log.keep(Record { position, key: fact.key, digest: fact.digest, event });
+                log.keep(Record { position, key, digest, event });
                 return Ok(Appended::Appended(position));
             }
-            Ok(_) => match compare(log, &fact).await? {
+            Ok(_) => match compare(log, &key, &digest).await? {
                 Some(outcome) => return Ok(outcome),
                 None => unknown = "the server took it for a duplicate, and it is not there".to_owned(),
             },
             Err(error) => match verdict(&error) {
-                Verdict::Taken => match compare(log, &fact).await? {
+                Verdict::Taken => match compare(log, &key, &digest).await? {
                     Some(outcome) => return Ok(outcome),
                     // Nothing is under the key, so that was not why: the stream is full, or its disk.
                     None => unknown = with_causes(&error),
                 },
                 Verdict::Unknown => unknown = with_causes(&error),
-                Verdict::Refused => return Err(failed(&format!("append {}", fact.key), with_causes(&error))),
+                Verdict::Refused => return Err(failed(&format!("append {key}"), with_causes(&error))),
             },
         }
         tokio::time::sleep(wait).await;
         wait = (wait * 2).min(RETRY_MAX);
-        ack = log.inner.bus.jetstream.send_publish(fact.key.subject(), message.clone()).await;
+        ack = log.inner.bus.jetstream.send_publish(key.subject(), message.clone()).await;
     }
     Err(failed(
-        &format!("append {}", fact.key),
+        &format!("append {key}"),
         format!("{unknown}; whether it was stored is not known after {TRIES_MAX} tries"),
     ))
 }
 
 /// What the key's fact is to one that is to be appended; none where the key is free.
-async fn compare(log: &BusLog, fact: &NewFact) -> Result<Option<Appended>, Error> {
-    let stored = match log.stored(&fact.key).await {
+async fn compare(log: &BusLog, key: &Key, digest: &Digest) -> Result<Option<Appended>, Error> {
+    let stored = match log.stored(key).await {
         Ok(stored) => stored,
         // A leader is being elected: the same message is published again, and this asked again.
         Err(Error::Bus(_)) => return Ok(None),
         Err(error) => return Err(error),
     };
-    Ok(stored.map(|stored| match stored.digest == fact.digest {
+    Ok(stored.map(|stored| match stored.digest == *digest {
         true => Appended::Duplicate(stored.position),
         false => Appended::Conflict(stored.position),
     }))

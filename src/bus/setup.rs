@@ -83,16 +83,8 @@ pub async fn setup(bus: &Bus, topology: &Topology) -> Result<Vec<Change>, Error>
 /// # Errors
 /// When it is and differs, or the server does not say.
 pub(super) async fn check_stream(bus: &Bus, wanted: &stream::Config) -> Result<bool, Error> {
-    let found = match bus.jetstream.get_stream(&wanted.name).await {
-        Ok(stream) => stream,
-        Err(error) => {
-            return match error.kind() {
-                GetStreamErrorKind::JetStream(why) if why.error_code() == ErrorCode::STREAM_NOT_FOUND => Ok(false),
-                _ => Err(failed(&format!("look at the stream {}", wanted.name), with_causes(&error))),
-            };
-        }
-    };
-    let differences = differences(wanted, &found.cached_info().config);
+    let Some(found) = find_stream(bus, &wanted.name).await? else { return Ok(false) };
+    let differences = differences(wanted, &found.config);
     if differences.is_empty() {
         Ok(true)
     } else {
@@ -100,7 +92,19 @@ pub(super) async fn check_stream(bus: &Bus, wanted: &stream::Config) -> Result<b
     }
 }
 
-async fn create_stream(bus: &Bus, mut wanted: stream::Config) -> Result<(), Error> {
+/// The stream as it is, if it is there.
+pub(super) async fn find_stream(bus: &Bus, name: &str) -> Result<Option<stream::Info>, Error> {
+    match bus.jetstream.get_stream(name).await {
+        Ok(stream) => Ok(Some(stream.cached_info().clone())),
+        Err(error) => match error.kind() {
+            GetStreamErrorKind::JetStream(why) if why.error_code() == ErrorCode::STREAM_NOT_FOUND => Ok(None),
+            _ => Err(failed(&format!("look at the stream {name}"), with_causes(&error))),
+        },
+    }
+}
+
+/// Makes a stream, in an epoch of its own.
+pub(super) async fn create_stream(bus: &Bus, mut wanted: stream::Config) -> Result<(), Error> {
     let name = wanted.name.clone();
     #[expect(clippy::disallowed_methods, reason = "it tells this stream from every other of its name")]
     let epoch = Uuid::new_v4();

@@ -104,6 +104,11 @@ impl Topology {
         ]
     }
 
+    /// The stream that is the log.
+    pub fn log(&self) -> Config {
+        self.streams().into_iter().find(|stream| stream.name == LOG).expect("it is one of them")
+    }
+
     /// Every durable consumer with its stream.
     pub fn consumers(&self) -> Vec<(&'static str, pull::Config)> {
         let intake = pull::Config {

@@ -5,20 +5,26 @@
 #![expect(clippy::disallowed_methods, reason = "reads the session file that is updated")]
 
 use super::{
-    Context, Exit, Mistake, log, parse_session,
+    Context, Exit, Mistake,
+    bus::Reach,
+    log, parse_session,
     run::report::{self, SessionReport},
+    through::{Through, on_bus, through},
     workshop::{self, own_context},
 };
 use crate::{
-    accept, drive, intake,
+    accept,
+    bus::BusLog,
+    drive, intake,
     local::Local,
-    log::{Appended, EmbeddedLog, Log as _, NewFact, Record},
+    log::{Appended, EmbeddedLog, Log, NewFact, Record},
     output,
     runner::{RERUN_REQUESTED, SESSION_COMPLETED, Tools},
     safety::Cleaner,
 };
 use flywheel_events::{ArtifactType, Key, SessionId, SessionRerunRequested, SessionType, Step};
 use flywheel_projections::{Session, SessionView};
+use serde_json::json;
 use std::{
     collections::{HashMap, HashSet},
     path::{Path, PathBuf},
@@ -41,6 +47,8 @@ pub struct Options {
     /// A folder with templates that replace the built-in ones of the same name [env: FLYWHEEL_TEMPLATES]
     #[arg(long, value_name = "DIR")]
     templates: Option<PathBuf>,
+    #[command(flatten)]
+    reach: Reach,
 }
 
 /// A session that is in the log.
@@ -55,6 +63,9 @@ pub type Choice<'a> = dyn Fn(SessionType, &SessionView) -> Result<Option<Vec<Ste
 
 /// Asks for another run, drives it to its end, writes the files and reports.
 pub fn run(command: &'static str, options: &Options, choice: &Choice<'_>, context: &Context) -> anyhow::Result<Exit> {
+    if through(&options.reach, context)? == Through::Bus {
+        return on_bus(&options.reach, context, async |log| ask(command, options, choice, log, context).await);
+    }
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_time().build()?;
     runtime.block_on(run_async(command, options, choice, context))
 }
@@ -101,7 +112,37 @@ async fn run_async(
     Ok(report.status.exit())
 }
 
-async fn known(log: &EmbeddedLog, id: SessionId) -> anyhow::Result<Known> {
+/// Asks the swarm for another run: its workers drive it.
+async fn ask(
+    command: &'static str,
+    options: &Options,
+    choice: &Choice<'_>,
+    log: &BusLog,
+    context: &Context,
+) -> anyhow::Result<Exit> {
+    let known = known(log, options.session).await?;
+    let run = drive::newest_run(log, known.id).await?;
+    let (status, run) = if !drive::has_ended(log, known.id, known.session_type, run).await? {
+        ("running", run)
+    } else {
+        let (view, _) = drive::view(log, known.id, known.session_type, run).await?;
+        match choice(known.session_type, &view)? {
+            None => ("nothing has failed", run),
+            Some(steps) => {
+                request(command, &known, run + 1, &steps, log).await?;
+                ("requested", run + 1)
+            }
+        }
+    };
+    if context.console.json {
+        context.console.document(&json!({ "session_id": known.id, "run": run, "status": status }));
+    } else {
+        context.console.line(format_args!("{status:<10} run {run} of {}", known.id));
+    }
+    Ok(Exit::Done)
+}
+
+async fn known<L: Log>(log: &L, id: SessionId) -> anyhow::Result<Known> {
     let Some(entry) = log.get(&Key::session(SESSION_COMPLETED, id, 1)).await? else {
         return Err(unknown(id).into());
     };
@@ -135,6 +176,20 @@ async fn begin(
         return Ok(None);
     };
     let run = run + 1;
+    let outcome = request(command, known, run, &steps, log).await?;
+    if let Appended::Conflict(position) = outcome {
+        report.warn(format!("run {run} was asked for by someone else at the same time, at position {position}"));
+    }
+    Ok(Some((run, outcome.position() - 1)))
+}
+
+async fn request<L: Log>(
+    command: &'static str,
+    known: &Known,
+    run: u32,
+    steps: &[Step],
+    log: &L,
+) -> anyhow::Result<Appended> {
     let request = SessionRerunRequested {
         session_id: known.id,
         run,
@@ -143,11 +198,7 @@ async fn begin(
     };
     let key = Key::session(RERUN_REQUESTED, known.id, run);
     let fact = NewFact::new(key, format!("/flywheel/{command}"), &request).about(known.id);
-    let outcome = log.append(vec![fact]).await?[0];
-    if let Appended::Conflict(position) = outcome {
-        report.warn(format!("run {run} was asked for by someone else at the same time, at position {position}"));
-    }
-    Ok(Some((run, outcome.position() - 1)))
+    Ok(log.append(vec![fact]).await?[0])
 }
 
 async fn drive_one(

@@ -1,7 +1,9 @@
 //! `flywheel bus`: a subcommand each.
 
+mod doctor;
 mod key;
 mod permissions;
+mod reconcile;
 mod setup;
 
 use super::{Context, Exit, Mistake};
@@ -23,18 +25,24 @@ pub struct Args {
 enum Command {
     /// Make the streams and consumers, or check that they are what they must be.
     Setup(setup::Args),
+    /// Say whether the bus is as it must be.
+    Doctor(doctor::Args),
     /// Print the accounts, users and permissions of the bus, as a nats-server reads them.
     Permissions(permissions::Args),
     /// Make a user's key for the bus, and print its public half.
     Key(key::Args),
+    /// Restore a stream that was lost or emptied from the log in the data folder.
+    Reconcile(reconcile::Args),
 }
 
 /// Runs the command.
 pub fn run(args: Args, context: &Context) -> anyhow::Result<Exit> {
     match args.command {
         Command::Setup(args) => setup::run(&args, context),
+        Command::Doctor(args) => doctor::run(&args, context),
         Command::Permissions(args) => permissions::run(args, context),
         Command::Key(args) => key::run(&args, context),
+        Command::Reconcile(args) => reconcile::run(&args, context),
     }
 }
 

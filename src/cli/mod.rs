@@ -19,6 +19,7 @@ mod metrics;
 mod queue;
 mod read;
 mod replay;
+mod replica;
 mod rerun;
 mod retry;
 mod run;
@@ -28,6 +29,7 @@ mod session;
 mod stages;
 mod staying;
 mod table;
+mod through;
 mod verify;
 mod watch;
 mod worker;
@@ -104,6 +106,8 @@ enum Command {
     Intake(intake::Args),
     /// Work on stages for the swarm.
     Worker(worker::Args),
+    /// Keep the bus's log in the data folder, for the commands that read.
+    Replica(replica::Args),
     /// Print the JSON Schema of an event or of the session file.
     Schema(schema::Args),
     /// Print the AsyncAPI document of the bus.
@@ -125,7 +129,7 @@ impl Command {
             Self::Run(_) | Self::Session(_) | Self::Log(_) | Self::Replay(_) | Self::Queue(_) => true,
             Self::Manifest(_) | Self::Failures(_) | Self::Verify(_) | Self::Watch(_) => true,
             Self::Retry(_) | Self::Rerun(_) | Self::Metrics(_) | Self::Feedback(_) => true,
-            Self::Bus(_) | Self::Worker(_) | Self::Intake(_) | Self::Serve(_) => true,
+            Self::Bus(_) | Self::Worker(_) | Self::Intake(_) | Self::Serve(_) | Self::Replica(_) => true,
             Self::Config(args) => args.needs_settings(),
             Self::Schema(_) | Self::Asyncapi(_) | Self::Stages(_) | Self::Completions(_) | Self::Man(_) => false,
         }
@@ -242,6 +246,7 @@ fn start(cli: Cli, console: Console) -> anyhow::Result<Exit> {
         Command::Serve(args) => serve::run(&args, context),
         Command::Intake(args) => intake::run(&args, context),
         Command::Worker(args) => worker::run(&args, context),
+        Command::Replica(args) => replica::run(&args, context),
         Command::Schema(args) => schema::run(args, context),
         Command::Asyncapi(args) => asyncapi::run(&args, context),
         Command::Stages(args) => stages::run(&args, context),

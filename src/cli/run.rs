@@ -4,7 +4,7 @@ pub(super) mod report;
 
 pub(super) use super::workshop::own_context;
 
-use super::{Context, Exit, Mistake, workshop};
+use super::{Context, Exit, Mistake, through::refuse_replica, workshop};
 use crate::{
     accept, drive, files,
     intake::{
@@ -110,6 +110,7 @@ async fn run_all(args: Args, context: &Context) -> anyhow::Result<Exit> {
     let mut jobs: Vec<Job> = files.iter().map(|file| read(file, args.pipeline, &cleaner)).collect();
     // A call that has nothing but refused files leaves no trace.
     if jobs.iter().any(|job| job.read.is_ok()) {
+        refuse_replica(context)?;
         let (log, local) = super::log::open_with_local(context)?;
         let after = log.head().await?;
         accept_all(&mut jobs, &log, &local).await?;

@@ -9,7 +9,7 @@
 pub mod embedded;
 mod fact;
 
-pub use embedded::{Audit, Chained, EmbeddedLog, Fault, Line};
+pub use embedded::{Arrived, Audit, Chained, EmbeddedLog, Fault, Filler, HOLE, Line};
 pub use fact::{Data, Event, NewFact, Record};
 
 use flywheel_events::{Digest, Key, SessionId, Step};
@@ -41,7 +41,7 @@ impl Appended {
 }
 
 /// Why the log did not answer.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, Clone, thiserror::Error)]
 pub enum Error {
     /// The file is not a log of this program, or of a newer one.
     #[error("{0}")]
@@ -70,6 +70,14 @@ pub enum Error {
     /// The bus did not answer, or not as it must.
     #[error("the bus: {0}")]
     Bus(String),
+    /// The log is a replica, and what is to be appended is not from its stream.
+    #[error(
+        "this log is a replica of the bus's: it grows by what the bus brings, and a fact appended here would be in no other; append through the bus, or name another data folder with --data"
+    )]
+    IsReplica,
+    /// The replica and the bus's log are not one log, or one of them has a hole: nothing more is taken over.
+    #[error("{0}")]
+    Diverged(String),
     /// The log was closed while the call was under way; the fact may or may not be in it.
     #[error("the log was closed")]
     Closed,

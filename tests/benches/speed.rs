@@ -12,6 +12,7 @@ mod many;
 #[path = "../support/nats.rs"]
 mod nats;
 mod process;
+mod replica;
 mod report;
 mod repository;
 mod views;
@@ -43,12 +44,13 @@ impl Scale {
 type Row = (&'static str, &'static str, fn(Scale) -> anyhow::Result<()>);
 
 /// Every bench. A new one is a function and a row.
-const BENCHES: [Row; 8] = [
+const BENCHES: [Row; 9] = [
     ("process", "one session as a whole process, with a fresh data folder", process::bench),
     ("sessions", "many sessions in one process, each durable", many::bench),
     ("replay", "all read models from the beginning", views::replay),
     ("live", "a read model that is kept up", live::bench),
     ("queries", "commands that ask a long log, as processes", views::queries),
+    ("replica", "catching up with the bus's log", replica::bench),
     ("scan", "a session of 20 commits in a large repository", repository::bench),
     ("bus", "the pipeline on the bus, beside bare consumers", bus::bench),
     ("size", "what it takes on disk", many::size),

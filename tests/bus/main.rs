@@ -4,11 +4,16 @@
 mod clients;
 mod cluster;
 mod deployed;
+mod doctor;
 mod intake;
 mod manifests;
+mod metrics;
 #[path = "../support/nats.rs"]
 mod nats;
 mod old;
+mod place;
+mod reconcile;
+mod replica;
 mod secrets;
 mod security;
 mod swarm;

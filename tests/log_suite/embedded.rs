@@ -288,3 +288,23 @@ async fn local_state_of_an_older_program_is_taken_over() {
     got.extend(subscription.next(10).await.expect("delivers"));
     assert_eq!(got.iter().map(|one| (one.position, one.attempts)).collect::<Vec<_>>(), [(1, 2), (2, 1)]);
 }
+
+#[tokio::test]
+async fn a_file_of_the_first_version_is_brought_to_the_newest() {
+    let (backend, log) = filled(3).await;
+    let export = Embedded::export(&log);
+    drop(log);
+    // As the first version made it.
+    let old = rusqlite::Connection::open(backend.file()).expect("opens");
+    old.execute_batch("DROP TABLE replica_of; PRAGMA user_version = 1").expect("makes it old");
+    drop(old);
+    let log = backend.open().await;
+    log.append(vec![fact(9)]).await.expect("appends");
+    assert!(Embedded::export(&log).starts_with(&export));
+    assert_eq!(log.replica_of().expect("reads"), None);
+    assert_eq!(log.audit(|_| ()).expect("reads").faults, []);
+    let version: i32 = rusqlite::Connection::open(backend.file())
+        .and_then(|file| file.pragma_query_value(None, "user_version", |row| row.get(0)))
+        .expect("reads");
+    assert_eq!(version, 2);
+}

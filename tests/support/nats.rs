@@ -12,6 +12,7 @@ use tempfile::TempDir;
 pub struct Server {
     child: Child,
     folder: TempDir,
+    arguments: Vec<String>,
     /// Where it listens.
     pub url: String,
 }
@@ -65,29 +66,48 @@ impl Server {
     }
 
     fn spawn_with(folder: TempDir, arguments: &[&str], prepare: impl FnOnce(&mut Command, &Path)) -> Self {
-        let ports = folder.path().join("ports");
-        std::fs::create_dir(&ports).expect("makes");
-        let log = folder.path().join("server.log");
-        let mut command = Command::new(program());
-        prepare(&mut command, folder.path());
-        let child = command
-            .args(["-a", "127.0.0.1", "-p", "-1", "--ports_file_dir"])
-            .arg(&ports)
-            .arg("-l")
-            .arg(&log)
-            .args(arguments)
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .expect("starts");
-        let mut server = Self { child, folder, url: String::new() };
-        server.url = server.wait_for_url(&ports);
+        std::fs::create_dir(folder.path().join("ports")).expect("makes");
+        let arguments: Vec<String> = arguments.iter().map(ToString::to_string).collect();
+        let child = launch(folder.path(), "-1", &arguments, prepare);
+        let mut server = Self { child, folder, arguments, url: String::new() };
+        server.url = server.wait_for_url();
         server
     }
 
-    fn wait_for_url(&mut self, ports: &Path) -> String {
+    /// Ends it, as a crash would.
+    pub fn stop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+
+    /// Starts it again after it was stopped, on the same port and with what its store has by now.
+    pub fn start_again(&mut self) {
+        let ports = self.folder.path().join("ports");
+        for entry in std::fs::read_dir(ports).expect("reads").flatten() {
+            std::fs::remove_file(entry.path()).expect("removes");
+        }
+        let port = self.url.rsplit(':').next().expect("a port").to_owned();
+        self.child = launch(self.folder.path(), &port, &self.arguments, |_, _| {});
+        assert_eq!(self.wait_for_url(), self.url);
+    }
+
+    /// Its monitoring port, where its configuration opens one.
+    pub fn monitor(&self) -> String {
+        let files = std::fs::read_dir(self.folder.path().join("ports")).expect("reads");
+        let text = std::fs::read_to_string(files.flatten().next().expect("a file").path()).expect("reads");
+        let ports: serde_json::Value = serde_json::from_str(&text).expect("JSON");
+        ports["monitoring"][0].as_str().expect("a port").to_owned()
+    }
+
+    /// The folder of its store.
+    pub fn store(&self) -> PathBuf {
+        self.folder.path().join("store")
+    }
+
+    fn wait_for_url(&mut self) -> String {
         let start = Instant::now();
         loop {
+            let ports = self.folder.path().join("ports");
             let file = std::fs::read_dir(ports).expect("reads").flatten().next();
             let text = file.and_then(|file| std::fs::read_to_string(file.path()).ok()).unwrap_or_default();
             let ports: Option<serde_json::Value> = serde_json::from_str(&text).ok();
@@ -137,7 +157,21 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+        self.stop();
     }
+}
+
+fn launch(folder: &Path, port: &str, arguments: &[String], prepare: impl FnOnce(&mut Command, &Path)) -> Child {
+    let mut command = Command::new(program());
+    prepare(&mut command, folder);
+    command
+        .args(["-a", "127.0.0.1", "-p", port, "--ports_file_dir"])
+        .arg(folder.join("ports"))
+        .arg("-l")
+        .arg(folder.join("server.log"))
+        .args(arguments)
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("starts")
 }

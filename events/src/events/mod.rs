@@ -4,6 +4,7 @@ mod artifact_generated;
 mod creation_extracted;
 mod feedback_recorded;
 mod lessons_extracted;
+mod metric_changed;
 mod publication_queued;
 mod repo_scanned;
 mod session_completed;
@@ -20,6 +21,7 @@ pub use artifact_generated::{ArtifactGenerated, ArtifactType};
 pub use creation_extracted::{Claim, Created, CreationExtracted};
 pub use feedback_recorded::{FeedbackRecorded, Quality};
 pub use lessons_extracted::{Lesson, LessonsExtracted, TripRef};
+pub use metric_changed::{MetricChanged, MetricValue};
 pub use publication_queued::{PublicationQueued, Target};
 pub use repo_scanned::{
     Commit, FiguresFrom, FileChange, LicenseFile, ManifestCommand, ProjectManifest, RepoScanned, RepoStats, SquashItem,

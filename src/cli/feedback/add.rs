@@ -4,8 +4,14 @@
 use super::{Context, Exit};
 use crate::{
     accept,
-    cli::{Mistake, again, log, parse_session, workshop::own_context},
-    log::{Appended, Log as _, NewFact},
+    cli::{
+        Mistake, again,
+        bus::Reach,
+        log, parse_session,
+        through::{Through, on_bus, through},
+        workshop::own_context,
+    },
+    log::{Appended, Log, NewFact},
     runner::SESSION_COMPLETED,
     safety::{Cleaner, Finding, Scope},
     stages::pipeline,
@@ -42,6 +48,8 @@ pub struct Args {
     /// How long the processing took, in seconds.
     #[arg(long, value_name = "SECONDS", value_parser = parse_seconds)]
     processing_time: Option<Decimal>,
+    #[command(flatten)]
+    reach: Reach,
 }
 
 fn parse_agent(text: &str) -> Result<AgentId, String> {
@@ -58,8 +66,14 @@ const RECORDED: Step = Step::new("feedback-recorded");
 
 /// Runs the command.
 pub fn run(args: &Args, context: &Context) -> anyhow::Result<Exit> {
-    let store = log::open(context)?;
-    let Some(entry) = log::wait(store.get(&Key::session(SESSION_COMPLETED, args.session, 1)))?? else {
+    match through(&args.reach, context)? {
+        Through::File => log::wait(add(&log::open(context)?, args, context))?,
+        Through::Bus => on_bus(&args.reach, context, async |log| add(log, args, context).await),
+    }
+}
+
+async fn add<L: Log>(store: &L, args: &Args, context: &Context) -> anyhow::Result<Exit> {
+    let Some(entry) = store.get(&Key::session(SESSION_COMPLETED, args.session, 1)).await? else {
         return Err(again::unknown(args.session).into());
     };
     let (_, session): (_, Session) = entry.data()?;
@@ -86,7 +100,7 @@ pub fn run(args: &Args, context: &Context) -> anyhow::Result<Exit> {
     let fact = NewFact::new(key.clone(), source, &feedback).caused_by(entry.id()).about(args.session);
     fact.check_size().map_err(|error| Mistake::new(error.to_string(), "shorten the issues and suggestions"))?;
     // The key is made of everything but the time, so whatever has it says the same.
-    let status = match log::wait(store.append(vec![fact]))??[0] {
+    let status = match store.append(vec![fact]).await?[0] {
         Appended::Appended(_) => "recorded",
         Appended::Duplicate(_) | Appended::Conflict(_) => "duplicate",
     };

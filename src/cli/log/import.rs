@@ -72,6 +72,7 @@ fn mistaken(error: Error) -> anyhow::Error {
         Error::Import(message) => {
             Mistake::new(message, "import into an empty data folder, or take a whole export").into()
         }
+        Error::IsReplica => Mistake::new(error.to_string(), "name another data folder with --data").into(),
         error => error.into(),
     }
 }

@@ -3,7 +3,13 @@
 use super::{Context, Exit};
 use crate::{
     accept,
-    cli::{Mistake, log, read, run::own_context},
+    cli::{
+        Mistake,
+        bus::Reach,
+        log, read,
+        run::own_context,
+        through::{Through, on_bus, through},
+    },
     files,
     log::{Appended, Log as _, NewFact},
     queue,
@@ -31,6 +37,8 @@ pub struct Args {
     /// Where it is to be published: github, website, social [default: where artifacts of its type go]
     #[arg(long, value_name = "TARGET,…", value_delimiter = ',', value_parser = parse_target)]
     targets: Vec<Target>,
+    #[command(flatten)]
+    reach: Reach,
 }
 
 pub(super) fn parse_target(text: &str) -> Result<Target, String> {
@@ -60,8 +68,10 @@ pub fn run(args: &Args, context: &Context) -> anyhow::Result<Exit> {
     }
     let mut facts = vec![NewFact::new(key, "/flywheel/queue", &artifact)];
     facts.extend(targets.iter().map(|target| queue::item(&artifact, *target)));
-    let store = log::open_or_make(context)?;
-    let outcomes = log::wait(store.append(facts))??;
+    let outcomes = match through(&args.reach, context)? {
+        Through::File => log::wait(log::open_or_make(context)?.append(facts))??,
+        Through::Bus => on_bus(&args.reach, context, async |log| Ok(log.append(facts).await?))?,
+    };
     let items: Vec<_> = targets
         .iter()
         .zip(&outcomes[1..])

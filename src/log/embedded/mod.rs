@@ -4,11 +4,13 @@
 //! - One thread a process writes, and everything that waits is one transaction: group commit. A fact is durable
 //!   (`synchronous=FULL`) before its append returns.
 //! - Position, time and chain are given in the write transaction, so there are no gaps and time never runs back.
+//! - A log that is a replica of the bus's is written by its [`Filler`] alone; appends and imports are refused.
 //! - Deliveries live in another file ([`Local`](crate::local::Local)): losing it repeats work, never loses a fact.
 
 mod audit;
 mod deliveries;
 mod in_flight;
+mod replica;
 mod tail;
 mod transfer;
 mod writer;
@@ -19,6 +21,7 @@ pub use audit::{Audit, Fault};
 use chrono::{DateTime, Utc};
 use deliveries::EmbeddedSubscription;
 use flywheel_events::{Digest, Key, SessionId};
+pub use replica::{Arrived, Filler, HOLE};
 use rusqlite::{Connection, OptionalExtension as _, Row};
 use std::{
     collections::{HashMap, HashSet},
@@ -167,6 +170,14 @@ impl EmbeddedLog {
             let mut statement = connection.prepare_cached("SELECT chain FROM facts WHERE position = ?1")?;
             Ok(statement.query_row([position], |row| digest(row, 0)).optional()?)
         })
+    }
+
+    /// The epoch of the stream of which this log is a replica; none where it is a log of its own.
+    ///
+    /// # Errors
+    /// When the storage fails.
+    pub fn replica_of(&self) -> Result<Option<String>, Error> {
+        self.with_reader(replica::epoch)
     }
 
     /// The runs of sessions of which something is in flight, in whatever process.

@@ -1,6 +1,9 @@
 //! Export and import: the log as lines, and lines as the log.
 
-use super::{Chained, EmbeddedLog, RECORD, chained, head, writer::End};
+use super::{
+    Chained, EmbeddedLog, RECORD, chained, head, replica,
+    writer::{End, Row},
+};
 use crate::{
     log::{Error, Head},
     sqlite,
@@ -96,6 +99,7 @@ impl EmbeddedLog {
         let mut connection =
             sqlite::open(&self.inner.path, &sqlite::Kind::LOG).map_err(|e| Error::File(e.to_string()))?;
         let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        replica::check_is_none(&transaction)?;
         let mut end = End::of(&transaction)?;
         let (before, mut number, mut previous) = (end.position, 0_u64, BEGINNING);
         let mut text = String::new();
@@ -114,8 +118,8 @@ impl EmbeddedLog {
                     )));
                 }
             } else {
-                end.insert(&transaction, (&line.key, line.key.event_id()), fact.time, fact.content, line.event.get())
-                    .map_err(|error| at(format!("{error}")))?;
+                let row = Row::new((&line.key, line.key.event_id()), fact.time, fact.content, line.event.get());
+                end.insert(&transaction, &row).map_err(|error| at(format!("{error}")))?;
             }
             previous = (line.chain, fact.time);
             number += 1;
@@ -141,7 +145,7 @@ fn next_line(lines: &mut impl BufRead, text: &mut String, name: &str, before: u6
     Ok(read > 0)
 }
 
-/// What an event says of its own row.
+/// What an event comes to in its row.
 struct Fact {
     time: DateTime<Utc>,
     content: Digest,
@@ -150,7 +154,7 @@ struct Fact {
 /// What stands before the first line.
 const BEGINNING: (Digest, DateTime<Utc>) = (Digest::GENESIS, DateTime::<Utc>::MIN_UTC);
 
-/// Checks one line against the chain and the time of the line before it: position, key, id, chain, envelope, time.
+/// Checks one line against the chain of the line before it: position, key, id, chain, envelope.
 fn check(text: &str, before: u64, previous: (Digest, DateTime<Utc>)) -> Result<(Line<'_>, Fact), String> {
     let line: Line<'_> = serde_json::from_str(text.trim_end_matches(['\n', '\r']))
         .map_err(|error| format!("not a line of an export: {error}"))?;
@@ -168,10 +172,8 @@ fn check(text: &str, before: u64, previous: (Digest, DateTime<Utc>)) -> Result<(
             line.position
         ));
     }
-    let time = envelope.time().ok_or("the event has no time")?.with_timezone(&Utc);
-    if time < previous.1 {
-        return Err(format!("the event's time {time} is before {}, that of the line before it", previous.1));
-    }
+    // As in the log: what a clock that was behind has dated was recorded when its predecessor was.
+    let time = envelope.time().ok_or("the event has no time")?.with_timezone(&Utc).max(previous.1);
     let data = envelope.data().ok_or("the event has no data")?;
     let data = serde_json::from_str(data.get()).map_err(|error| format!("the event's data does not read: {error}"))?;
     let fact = Fact { time, content: canonical::content_digest(envelope.event_type(), &data) };

@@ -1,7 +1,7 @@
 //! The one writer of a process: whatever waits goes into one transaction.
 #![expect(clippy::disallowed_methods, reason = "a fact's time is when it was recorded")]
 
-use super::{catch_up, digest, tail::Tail};
+use super::{catch_up, digest, replica, tail::Tail};
 use crate::log::{Appended, Error, NewFact, Record};
 use chrono::{DateTime, SubsecRound as _, Utc};
 use flywheel_events::{Digest, Key};
@@ -81,18 +81,16 @@ fn write_all(mut connection: Connection, requests: &Receiver<Request>, announce:
                 // A caller that went away has its facts in the log all the same.
                 batch.into_iter().zip(answers).for_each(|(request, answer)| drop(request.reply.send(answer)));
             }
-            Err(error) => {
-                let error = Arc::new(error);
-                batch.into_iter().for_each(|request| drop(request.reply.send(Err(Error::Storage(error.clone())))));
-            }
+            Err(error) => batch.into_iter().for_each(|request| drop(request.reply.send(Err(error.clone())))),
         }
     }
 }
 
 type Answers = Vec<Result<Vec<Appended>, Error>>;
 
-fn commit(connection: &mut Connection, batch: &[Request]) -> rusqlite::Result<(Answers, End)> {
+fn commit(connection: &mut Connection, batch: &[Request]) -> Result<(Answers, End), Error> {
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    replica::check_is_none(&transaction)?;
     let mut end = End::of(&transaction)?;
     let mut answers = Vec::with_capacity(batch.len());
     for request in batch {
@@ -155,35 +153,45 @@ impl End {
             Ok(event) => event,
             Err(error) => return Ok(Err(error)),
         };
-        self.insert(connection, (&fact.key, id), time, fact.digest, &event)?;
+        self.insert(connection, &Row::new((&fact.key, id), time, fact.digest, &*event))?;
         let position = self.position;
         self.appended.push(Record { position, key: fact.key.clone(), digest: fact.digest, event });
         Ok(Ok(Appended::Appended(self.position)))
     }
 
-    /// Writes one row behind the end, and moves the end.
-    pub(super) fn insert(
-        &mut self,
-        connection: &Connection,
-        (key, id): (&Key, Uuid),
-        time: DateTime<Utc>,
-        content: Digest,
-        event: &str,
-    ) -> rusqlite::Result<()> {
-        let event_digest = Digest::of(event.as_bytes());
-        let key = key.to_string();
-        let chain = self.chain.chain_text(&key, &event_digest);
+    /// Writes one row behind the end, and moves the end. A time before the end's becomes the end's.
+    pub(super) fn insert<E: AsRef<str>>(&mut self, connection: &Connection, row: &Row<E>) -> rusqlite::Result<()> {
+        let chain = self.chain.chain_text(&row.key, &row.event_digest);
+        let time = row.time.max(self.time);
         connection.prepare_cached("INSERT INTO facts VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)")?.execute(params![
             self.position + 1,
-            id.as_bytes(),
-            key,
+            row.id.as_bytes(),
+            row.key,
             time.timestamp_micros(),
-            content.as_bytes(),
-            event_digest.as_bytes(),
+            row.content.as_bytes(),
+            row.event_digest.as_bytes(),
             chain.as_bytes(),
-            event,
+            row.event.as_ref(),
         ])?;
         (self.position, self.chain, self.time) = (self.position + 1, chain, time);
         Ok(())
+    }
+}
+
+/// A fact as it is stored, but for what follows from the rows before it.
+#[derive(Debug, Clone)]
+pub(super) struct Row<E> {
+    pub(super) id: Uuid,
+    pub(super) key: String,
+    time: DateTime<Utc>,
+    pub(super) content: Digest,
+    pub(super) event_digest: Digest,
+    pub(super) event: E,
+}
+
+impl<E: AsRef<str>> Row<E> {
+    pub(super) fn new((key, id): (&Key, Uuid), time: DateTime<Utc>, content: Digest, event: E) -> Self {
+        let event_digest = Digest::of(event.as_ref().as_bytes());
+        Self { id, key: key.to_string(), time, content, event_digest, event }
     }
 }
