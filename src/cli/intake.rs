@@ -3,6 +3,7 @@
 use super::{
     Context, Exit,
     bus::{self, Reach},
+    figures::Figures,
     staying, workshop,
 };
 use crate::{
@@ -19,6 +20,8 @@ use std::sync::Arc;
 pub struct Args {
     #[command(flatten)]
     reach: Reach,
+    #[command(flatten)]
+    figures: Figures,
 }
 
 /// Runs the command.
@@ -26,6 +29,7 @@ pub fn run(args: &Args, context: &Context) -> anyhow::Result<Exit> {
     let address = args.reach.address(&context.settings)?;
     let topology = bus::topology(&context.settings);
     staying::run(async |parts| {
+        args.figures.begin(parts, &address, context).await?;
         context.console.note("taking sessions in");
         begin(parts, &address, &topology);
         Ok(())

@@ -11,6 +11,7 @@ mod config;
 mod console;
 mod failures;
 mod feedback;
+mod figures;
 mod intake;
 mod log;
 mod man;
@@ -184,7 +185,7 @@ fn parse_session(text: &str) -> Result<SessionId, String> {
 }
 
 /// What every command is given.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Context {
     /// The settings in force.
     pub settings: Settings,

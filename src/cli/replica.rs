@@ -7,7 +7,10 @@ use super::{
     bus::{self, Reach},
 };
 use crate::{
-    bus::replica::{self, Filled, Progress, Until},
+    bus::{
+        Address,
+        replica::{self, Filled, Progress, Until},
+    },
     local::Local,
     log::Filler,
 };
@@ -57,20 +60,49 @@ pub fn run(args: &Args, context: &Context) -> anyhow::Result<Exit> {
         };
         let filler = if args.rebuild { set_aside(filler, context)? } else { filler };
         let until = if args.once { Until::Head } else { Until::Ended };
-        let (progress, seen) = watch::channel(Progress::default());
-        let sending = args.emit_metrics.then(|| Sender::new(&address, context)).transpose()?;
-        let sending = sending.map(|sender| tokio::spawn(sender.follow(seen.clone())));
-        let bar = tokio::spawn(show(seen, context.console.progress(Some(u64::MAX), "facts")));
-        let filled = replica::fill(&address, &bus::topology(settings), filler, until, ended, &progress).await;
-        drop(progress);
-        bar.await?;
-        let filled = filled?;
-        if let Some(sending) = sending {
-            sending.await?.send().await?;
-        }
-        report(&filled, context);
+        report(&fill(&address, filler, until, args.emit_metrics, ended, context).await?, context);
         Ok(Exit::Done)
     })
+}
+
+/// Keeps a replica in the data folder until `ended` is; none where it was not this process's turn until then.
+///
+/// # Errors
+/// When the bus's log and the replica's do not agree, or a file is in the way.
+pub async fn keep(
+    address: &Address,
+    emit_metrics: bool,
+    ended: impl Future<Output = ()>,
+    context: &Context,
+) -> anyhow::Result<Option<Filled>> {
+    let mut ended = std::pin::pin!(ended);
+    let filler = tokio::select! {
+        filler = may_fill(context) => filler?,
+        () = &mut ended => return Ok(None),
+    };
+    fill(address, filler, Until::Ended, emit_metrics, ended, context).await.map(Some)
+}
+
+async fn fill(
+    address: &Address,
+    filler: Filler,
+    until: Until,
+    emit_metrics: bool,
+    ended: impl Future<Output = ()>,
+    context: &Context,
+) -> anyhow::Result<Filled> {
+    let (progress, seen) = watch::channel(Progress::default());
+    let sending = emit_metrics.then(|| Sender::new(address, context)).transpose()?;
+    let sending = sending.map(|sender| tokio::spawn(sender.follow(seen.clone())));
+    let bar = tokio::spawn(show(seen, context.console.progress(Some(u64::MAX), "facts")));
+    let filled = replica::fill(address, &bus::topology(&context.settings), filler, until, ended, &progress).await;
+    drop(progress);
+    bar.await?;
+    let filled = filled?;
+    if let Some(sending) = sending {
+        sending.await?.send().await?;
+    }
+    Ok(filled)
 }
 
 /// The right to fill the data folder, once nobody else has it.

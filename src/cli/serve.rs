@@ -3,20 +3,24 @@
 use super::{
     Context, Exit,
     bus::{self, Reach},
-    intake, staying,
+    figures::Figures,
+    intake, replica, staying,
     worker::ToolArgs,
 };
+use crate::log::Error;
 
 /// Run everything the swarm needs in one process.
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "It makes what is missing on the bus, takes sessions in and works on every stage. The same parts run on machines of\ntheir own as `flywheel bus setup`, `flywheel intake` and `flywheel worker`.\n\nExamples:\n  flywheel serve --nats nats://localhost:4222\n\nIt ends on SIGTERM or Ctrl-C, and gives back what it has in hand. While the bus is away it waits."
+    after_help = "It makes what is missing on the bus, takes sessions in, works on every stage, keeps the log in the data\nfolder and sends the metrics. The same parts run on machines of their own as `flywheel bus setup`, `flywheel intake`,\n`flywheel worker` and `flywheel replica --emit-metrics`.\n\nExamples:\n  flywheel serve --nats nats://localhost:4222\n\nIt ends on SIGTERM or Ctrl-C, and gives back what it has in hand. While the bus is away it waits."
 )]
 pub struct Args {
     #[command(flatten)]
     reach: Reach,
     #[command(flatten)]
     tools: ToolArgs,
+    #[command(flatten)]
+    figures: Figures,
 }
 
 /// Runs the command.
@@ -26,9 +30,19 @@ pub fn run(args: &Args, context: &Context) -> anyhow::Result<Exit> {
     let topology = bus::topology(&context.settings);
     staying::run(async |parts| {
         crate::bus::setup(&args.reach.connect(&context.settings).await?, &topology).await?;
-        context.console.note("taking sessions in, and working on every stage");
+        args.figures.begin(parts, &address, context).await?;
+        context.console.note("taking sessions in, working on every stage, and keeping a replica");
         intake::begin(parts, &address, &topology);
-        parts.spawn(staying::worker(address, topology, tools, vec![], parts.stop().clone()));
+        parts.spawn(staying::worker(address.clone(), topology, tools, vec![], parts.stop().clone()));
+        let (context, stop) = (context.clone(), parts.stop().clone());
+        // It holds a database, which belongs to one thread.
+        let runtime = tokio::runtime::Handle::current();
+        let keep = move || runtime.block_on(replica::keep(&address, true, stop.cancelled_owned(), &context));
+        let keeping = tokio::task::spawn_blocking(keep);
+        parts.spawn(async move {
+            let kept = keeping.await.map_err(anyhow::Error::from).and_then(|kept| kept);
+            kept.map(drop).map_err(|error| Error::File(format!("the replica: {error:#}")))
+        });
         Ok(())
     })
 }

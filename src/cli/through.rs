@@ -71,7 +71,7 @@ pub fn on_bus<T>(
     runtime()?.block_on(async {
         let log = BusLog::open(reach.connect(&context.settings).await?, topology(&context.settings)).await?;
         let done = work(&log).await?;
-        log.close().await?;
+        log.close().await;
         Ok(done)
     })
 }

@@ -3,6 +3,7 @@
 use super::{
     Context, Exit, Mistake,
     bus::{self, Reach},
+    figures::Figures,
     staying, workshop,
 };
 use crate::{local::Local, runner, runner::Tools, safety::Cleaner};
@@ -22,6 +23,8 @@ pub struct Args {
     stages: Vec<String>,
     #[command(flatten)]
     tools: ToolArgs,
+    #[command(flatten)]
+    figures: Figures,
 }
 
 /// What stages are given.
@@ -56,6 +59,7 @@ pub fn run(args: &Args, context: &Context) -> anyhow::Result<Exit> {
     let tools = args.tools.open(context)?;
     let address = args.reach.address(&context.settings)?;
     staying::run(async |parts| {
+        args.figures.begin(parts, &address, context).await?;
         let shown = if args.stages.is_empty() { "every stage".to_owned() } else { args.stages.join(", ") };
         context.console.note(format_args!("working on {shown}"));
         parts.spawn(staying::worker(address, bus::topology(&context.settings), tools, stages, parts.stop().clone()));

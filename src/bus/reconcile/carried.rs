@@ -99,7 +99,7 @@ pub(super) async fn append(bus: &Bus, topology: &Topology, data: &Path) -> Resul
     let records =
         lines.into_iter().map(|Line { key, digest, event }| Record { position: 0, key, digest, event: event.into() });
     let appended = publish::again(&log, records.collect()).await?;
-    log.close().await?;
+    log.close().await;
     std::fs::remove_file(data.join(FILE)).map_err(|error| Error::File(format!("cannot remove {FILE}: {error}")))?;
     Ok(appended.into_iter().filter(|outcome| matches!(outcome, crate::log::Appended::Appended(_))).count() as u64)
 }

@@ -222,7 +222,8 @@ async fn append_missing(
         }
         progress(at);
     }
-    bus_log.close().await
+    bus_log.close().await;
+    Ok(())
 }
 
 /// The rows of a log, each checked against the chain of the row before it.
