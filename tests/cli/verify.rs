@@ -189,7 +189,9 @@ fn a_changed_byte_of_the_log_is_found_with_its_position() {
         assert_eq!((ran.code, ran.err.contains(said)), (1, true), "{ran:?}");
         assert_eq!(place.read(&self::journal()), good);
         // Whoever reads it all the same is shown what is there.
-        for command in [&["log", "tail", "--json"][..], &["watch", "--from", "1"], &["log", "show", "6", "--json"]] {
+        let position = journal["position"].to_string();
+        let show = ["log", "show", &position, "--json"];
+        for command in [&["log", "tail", "--json"][..], &["watch", "--from", "1"], &show] {
             let mut child = place.command(command).stdout(Stdio::piped()).spawn().expect("starts");
             let mut lines = BufReader::new(child.stdout.take().expect("piped")).lines();
             assert!(lines.any(|line| line.expect("reads").contains("trade-journal")), "{command:?}");
