@@ -19,6 +19,7 @@ pub mod local;
 pub mod log;
 pub mod markdown;
 pub mod output;
+pub mod parallel;
 pub mod post;
 pub mod project;
 pub mod queue;

@@ -16,7 +16,7 @@ use crate::{
     world::World,
 };
 use flywheel_events::Step;
-use futures::future::join_all;
+use futures::{StreamExt as _, future::join_all, stream};
 use rand::RngExt as _;
 use std::{
     future::Future,
@@ -30,6 +30,9 @@ use tracing::Instrument as _;
 
 /// Most deliveries of one stage in hand at once.
 const IN_HAND_MAX: usize = 512;
+
+/// Most looks of one stage at the world at once: each takes a thread, and the programs it starts.
+const LOOKS_MAX: usize = 16;
 
 /// How often a step is tried before it is given up.
 pub const ATTEMPTS_MAX: u32 = 5;
@@ -100,10 +103,17 @@ async fn work_on<L: Log>(
     let mut deliveries = log.subscribe(consumer).await?;
     loop {
         let batch = deliveries.next(IN_HAND_MAX).await?;
-        let verdicts = join_all(batch.iter().map(|delivery| handle(&log, &stage, &tools, &seen, delivery))).await;
+        let each = batch.into_iter().map(async |delivery| {
+            let handled = handle(&log, &stage, &tools, &seen, &delivery).await;
+            (delivery, handled)
+        });
+        let handled: Vec<_> = match stage.looks_at_the_world() {
+            true => stream::iter(each).buffer_unordered(LOOKS_MAX).collect().await,
+            false => join_all(each).await,
+        };
         let mut done = vec![];
-        for (delivery, verdict) in batch.into_iter().zip(verdicts) {
-            match verdict? {
+        for (delivery, handled) in handled {
+            match handled? {
                 Handled::Done => done.push(delivery),
                 // The next delivery is not for trying, but for parking.
                 Handled::Again if delivery.attempts >= ATTEMPTS_MAX => {

@@ -14,7 +14,7 @@ use crate::{
     },
     local::Local,
     log::{Appended, EmbeddedLog, Log as _, NewFact},
-    output,
+    output, parallel,
     runner::Tools,
     safety::{Cleaner, Finding},
 };
@@ -107,7 +107,7 @@ async fn run_all(args: Args, context: &Context) -> anyhow::Result<Exit> {
         return Err(Mistake::new(message, "name the session files: `flywheel run FILE… --repo-root DIR…`").into());
     }
     let cleaner = Cleaner::new(own_context());
-    let mut jobs: Vec<Job> = files.iter().map(|file| read(file, args.pipeline, &cleaner)).collect();
+    let mut jobs: Vec<Job> = parallel::each(&files, |file| read(file, args.pipeline, &cleaner));
     // A call that has nothing but refused files leaves no trace.
     if jobs.iter().any(|job| job.read.is_ok()) {
         refuse_replica(context)?;

@@ -5,6 +5,7 @@ use flywheel::{
     intake::{self, Accepted},
     local::Local,
     log::{EmbeddedLog, Log as _, NewFact},
+    parallel,
     runner::Tools,
     safety::{self, Cleaner},
     templates::Templates,
@@ -77,9 +78,14 @@ impl Workshop {
         let start = Instant::now();
         let mut facts: Vec<NewFact> = Vec::with_capacity(files.len());
         let mut sessions = HashMap::new();
-        for file in files {
+        let read = parallel::each(files, |file| {
             let accepted = intake::read("bench", file, None).map_err(|report| anyhow::anyhow!("{report:?}"))?;
-            facts.push(accept::fact(&accepted, &self.cleaner).0);
+            let fact = accept::fact(&accepted, &self.cleaner).0;
+            anyhow::Ok((accepted, fact))
+        });
+        for read in read {
+            let (accepted, fact) = read?;
+            facts.push(fact);
             self.remember(&accepted)?;
             sessions.insert(accepted.session.session_id, 1);
         }
