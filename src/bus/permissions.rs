@@ -8,7 +8,9 @@
 //! - What has no name of its own may not be created: a request without a consumer's name in its subject can change any consumer.
 
 use super::{
-    Topology, subject_of_step,
+    Topology,
+    intake::{SESSION_REJECTED, SUBMISSIONS},
+    subject_of_step,
     topology::{INBOX, INTAKE, LOG, METRICS},
 };
 use crate::{
@@ -21,9 +23,6 @@ use serde::Serialize;
 
 /// The object store's bucket of binary files.
 pub const BLOBS: &str = "FLYWHEEL_BLOBS";
-
-/// The step of the fact that a message was refused.
-const SESSION_REJECTED: Step = Step::new("session-rejected");
 
 /// What services of the log's account are called in another, before the name of the call.
 pub const API_ELSEWHERE: &str = "flywheel.api";
@@ -158,7 +157,7 @@ fn intake() -> Permissions {
         vec![get(INBOX), format!("$JS.API.STREAM.MSG.DELETE.{INBOX}")],
     ];
     // Its service is asked, and found, by request and answer.
-    let subscribe = ["swarm.session.submit.*", "$SRV.>"].map(str::to_owned).to_vec();
+    let subscribe = [SUBMISSIONS, "$SRV.>"].map(str::to_owned).to_vec();
     Permissions { publish: publish.concat(), subscribe, answer: true, ..Permissions::default() }
 }
 

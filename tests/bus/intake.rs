@@ -1,6 +1,10 @@
 //! What comes in: sessions are taken, everything else is refused by name, and nothing ends the intake.
 
-use crate::swarm::{AGENT, Swarm, assert_documented, event, id, inbox, session, until};
+use crate::{
+    deployed::Deployed,
+    swarm::{AGENT, Swarm, assert_documented, event, id, inbox, session, until},
+};
+use flywheel::log::Log as _;
 use flywheel_events::SessionRejected;
 use serde_json::{Value, json};
 use std::{collections::BTreeMap, time::Duration};
@@ -16,7 +20,7 @@ async fn refused(swarm: &Swarm) -> BTreeMap<String, usize> {
     let facts = swarm.facts_of("session-rejected").await;
     for fact in &facts {
         let (_, rejected): (_, SessionRejected) = fact.data().expect("decodes");
-        assert!(!rejected.reasons.is_empty() && !fact.event.contains("ghp_"), "{}", fact.event);
+        assert!(!rejected.reasons.is_empty() && !fact.event.contains("ghp_"), "{:?}", fact.event);
     }
     let mut codes = BTreeMap::new();
     for report in swarm.reports().await {
@@ -182,4 +186,25 @@ async fn a_submission_is_answered_with_what_became_of_it() {
         .await;
     let stats = ask("$SRV.STATS.flywheel", String::new()).await;
     assert!(stats["endpoints"][0]["data"].is_object(), "{stats}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_intake_gets_along_with_what_its_role_may() {
+    let deployed = Deployed::start(false).await;
+    let intake = deployed.process("intake", &["intake"]);
+    let agent = deployed.bus("Agent-7").await;
+    let of_agent_7 = |n: usize| {
+        let text = event(&session(n)).to_string();
+        text.replace(AGENT, "Agent-7")
+    };
+    for payload in [of_agent_7(1), "junk".to_owned()] {
+        let sent = agent.jetstream.publish("swarm.session.completed.Agent-7", payload.into()).await.expect("sends");
+        sent.await.expect("is stored");
+    }
+    let ask = async || agent.client.request("swarm.session.submit.Agent-7", of_agent_7(2).into()).await;
+    until("it answers", || async { ask().await.is_ok() }).await;
+    let log = deployed.log("admin").await;
+    until("everything is in the log", || async { log.head().await.expect("reads") == 3 }).await;
+    let said = intake.end();
+    assert!(!said.to_lowercase().contains("permission"), "{said}");
 }

@@ -240,7 +240,7 @@ impl Drop for Process {
         let _ = self.child.kill();
         let _ = self.child.wait();
         if std::thread::panicking() {
-            eprintln!("{}:\n{}", self.said.display(), self.said());
+            let _ = writeln!(std::io::stderr(), "{}:\n{}", self.said.display(), self.said());
         }
     }
 }

@@ -19,7 +19,7 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 /// The step of the fact.
-const SESSION_REJECTED: Step = Step::new("session-rejected");
+pub const SESSION_REJECTED: Step = Step::new("session-rejected");
 
 /// Who refuses.
 const SOURCE: &str = "/flywheel/intake";

@@ -30,7 +30,7 @@ fn a_session_becomes_a_clean_fact_that_names_what_brought_it() {
     let taken = judge(&message, &cleaner()).expect("a session");
     assert_eq!(taken.id.to_string(), SESSION);
     let event = taken.fact.event(chrono::DateTime::default()).expect("is small");
-    assert!(event.contains(r#""causationid":"e-1""#) && !event.contains("ghp_"), "{event}");
+    assert!(event.contains(r#""causationid":"e-1""#) && !event.contains("ghp_"), "{event:?}");
     assert_eq!(taken.removed.len(), 1, "{:?}", taken.removed);
 }
 
@@ -68,8 +68,8 @@ fn a_refusal_quotes_no_secret_and_the_same_message_has_the_same_key() {
     let refusal = refuse(&message);
     let fact = refusal.fact();
     let event = fact.event(chrono::DateTime::default()).expect("is small");
-    assert!(!event.contains("ghp_") && !refusal.report.to_string().contains("ghp_"), "{event}");
-    assert!(event.contains(SessionRejected::TYPE), "{event}");
+    assert!(!event.contains("ghp_") && !refusal.report.to_string().contains("ghp_"), "{event:?}");
+    assert!(event.contains(SessionRejected::TYPE), "{event:?}");
     assert_eq!(refusal.report["errors"][0]["pointer"], "/session_type");
     assert_eq!(refuse(&message).fact().key, fact.key);
     let other = Message { headers: Ok(vec![("a".into(), "b".into())]), ..message.clone() };
