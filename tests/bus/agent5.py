@@ -1,7 +1,7 @@
 """Agent-5: the last value of the metrics it is told, then every change: agent5.py nats://host:4222 NAME..."""
 import asyncio, os, sys
 import nats
-from cloudevents.http import from_json
+from cloudevents.v1.http import from_json
 
 def show(message):
     metric = from_json(message.data).data

@@ -132,7 +132,10 @@ impl Agent {
                 .to_string()
                 .into_bytes(),
             4 => String::from_utf8_lossy(&self.event(id, "x")).replace(&self.name, "Somebody-else").into_bytes(),
-            _ => String::from_utf8_lossy(&self.event(id, "x")).replace("ACME", &"x".repeat(900 * 1024)).into_bytes(),
+            _ => {
+                let goal = format!("\"goal\":\"{}\",\"session_id\"", "x".repeat(900 * 1024));
+                String::from_utf8_lossy(&self.event(id, "x")).replace("\"session_id\"", &goal).into_bytes()
+            }
         }
     }
 

@@ -22,6 +22,7 @@ pub struct Process {
     pub name: String,
     program: PathBuf,
     arguments: Vec<String>,
+    replicas: usize,
     log: PathBuf,
     /// Where it keeps what it keeps.
     pub folder: PathBuf,
@@ -38,6 +39,7 @@ impl Process {
             .env_clear()
             .envs(path)
             .env("FLYWHEEL_NATS_ACK_WAIT_SECONDS", ACK_WAIT_SECONDS.to_string())
+            .env("FLYWHEEL_NATS_REPLICAS", self.replicas.to_string())
             .stdin(Stdio::null())
             .stdout(log.try_clone()?)
             .stderr(log)
@@ -157,7 +159,7 @@ impl Swarm {
         fs::write(&configuration, text)?;
         let arguments = vec!["-c".to_owned(), text_of(&configuration)?];
         let log = folder.join("log");
-        Ok(Process { name, program: nats::program(), arguments, log, folder, child: None })
+        Ok(Process { name, program: nats::program(), arguments, replicas: of, log, folder, child: None })
     }
 
     fn process(&self, role: &str, n: usize) -> anyhow::Result<Process> {
@@ -166,7 +168,8 @@ impl Swarm {
         let data = text_of(&folder.join("data"))?;
         let arguments = vec![role.to_owned(), "--nats".to_owned(), self.url(), "--data".to_owned(), data];
         let program = PathBuf::from(env!("CARGO_BIN_EXE_flywheel"));
-        Ok(Process { name, program, arguments, log: folder.join("log"), folder, child: None })
+        let replicas = self.topology.replicas;
+        Ok(Process { name, program, arguments, replicas, log: folder.join("log"), folder, child: None })
     }
 
     async fn set_up(&self) -> anyhow::Result<()> {
@@ -199,6 +202,7 @@ impl Swarm {
             .arg(data)
             .current_dir(self.folder.path())
             .env_clear()
+            .env("FLYWHEEL_NATS_REPLICAS", self.topology.replicas.to_string())
             .output()?;
         let text = String::from_utf8_lossy(&output.stdout).into_owned();
         let errors = String::from_utf8_lossy(&output.stderr);
