@@ -84,7 +84,8 @@ async fn each_thing_that_is_not_as_it_must_be_is_named() {
     let consumer = facts.get_consumer::<pull::Config>("build-story").await.expect("is there");
     for _ in 0..6 {
         use futures::StreamExt as _;
-        let mut batch = consumer.fetch().max_messages(1).messages().await.expect("asks");
+        let batch = consumer.batch().max_messages(1).expires(std::time::Duration::from_secs(10));
+        let mut batch = batch.messages().await.expect("asks");
         let message = batch.next().await.expect("comes").expect("comes");
         message.ack_with(async_nats::jetstream::AckKind::Nak(None)).await.expect("says");
         bus.client.flush().await.expect("says");
