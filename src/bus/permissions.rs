@@ -100,7 +100,9 @@ impl Role {
             Self::Stage(step) => worker(topology, |name| name == step),
             Self::Reader => reader(topology),
             Self::Emitter => reader(topology).and(emitter()),
-            Self::Serve => intake().and(worker(topology, |_| true)).and(reader(topology)).and(emitter()),
+            Self::Serve => {
+                intake().and(worker(topology, |_| true)).and(reader(topology)).and(emitter()).and(check(topology))
+            }
             Self::Metrics => Permissions {
                 publish: vec![format!("{API_ELSEWHERE}.STREAM.MSG.GET.{METRICS}")],
                 subscribe: vec!["flywheel.metrics.*".to_owned()],
@@ -207,6 +209,12 @@ fn read_blobs() -> Vec<String> {
         api("CONSUMER.DELETE", &stream, "*"),
         format!("$JS.FC.{stream}.>"),
     ]
+}
+
+/// Looks whether every stream is as it must be.
+fn check(topology: &Topology) -> Permissions {
+    let streams = topology.streams().into_iter().map(|config| format!("$JS.API.STREAM.INFO.{}", config.name));
+    Permissions { publish: streams.collect(), ..Permissions::default() }
 }
 
 /// Publishes each metric, above what is there.

@@ -6,8 +6,8 @@ use flywheel::bus::{Address, Bus, BusLog, Topology, connect, setup};
 use std::{
     fs,
     path::{Path, PathBuf},
-    process::{Child, Command, Stdio},
-    time::Duration,
+    process::{Child, Command},
+    time::{Duration, Instant},
 };
 use tempfile::TempDir;
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
@@ -21,7 +21,7 @@ pub const PASSWORD: (&str, &str) =
 /// How long the server may take to say no.
 const ANSWER_MAX: Duration = Duration::from_secs(10);
 
-/// A server with everybody's credentials: those of the roles, and of Agent-7 and Agent-8.
+/// A server with everybody's credentials: those of the roles, and of three agents.
 pub struct Deployed {
     server: Server,
     credentials: TempDir,
@@ -48,7 +48,7 @@ pub fn configure(folder: &Path, credentials: &Path, by_stage: bool) {
     let make = folder.join("make-credentials");
     run(Command::new(make)
         .arg(credentials)
-        .args(["localhost,127.0.0.1", "Agent-7", "Agent-8"])
+        .args(["localhost,127.0.0.1", "Agent-5", "Agent-7", "Agent-8"])
         .env("FLYWHEEL", FLYWHEEL));
     fs::create_dir(folder.join("credentials")).expect("makes");
     for file in fs::read_dir(credentials.join("server")).expect("reads").flatten() {
@@ -127,6 +127,7 @@ impl Deployed {
     /// The program as a process of a role.
     pub fn process(&self, role: &str, arguments: &[&str]) -> Process {
         let data = TempDir::new().expect("a folder");
+        let said = fs::File::create(data.path().join("said")).expect("makes");
         let child = Command::new(FLYWHEEL)
             .args(arguments)
             .arg("--data")
@@ -136,40 +137,57 @@ impl Deployed {
             .env("FLYWHEEL_NATS_CA", self.authority())
             .env("FLYWHEEL_NATS_INBOX_PREFIX", format!("_INBOX_{role}"))
             .current_dir(data.path())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
+            .stdout(said.try_clone().expect("shares"))
+            .stderr(said)
             .spawn()
             .expect("starts");
-        Process { child: Some(child), _data: data }
+        Process { child, data }
     }
 }
 
 /// A process, ended when it is dropped.
 pub struct Process {
-    child: Option<Child>,
-    _data: TempDir,
+    child: Child,
+    data: TempDir,
 }
 
 impl Process {
     pub fn id(&self) -> u32 {
-        self.child.as_ref().expect("runs").id()
+        self.child.id()
+    }
+
+    /// Everything it has said.
+    pub fn said(&self) -> String {
+        fs::read_to_string(self.data.path().join("said")).expect("reads")
+    }
+
+    /// Waits until it has said something.
+    pub async fn says(&self, text: &str) {
+        let start = Instant::now();
+        while !self.said().contains(text) {
+            assert!(start.elapsed() < Duration::from_secs(30), "it does not say {text}: {}", self.said());
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+
+    /// Waits until it ends by itself, and gives everything it has said.
+    pub fn ended(mut self) -> String {
+        self.child.wait().expect("ends");
+        self.said()
     }
 
     /// Asks it to end, and gives everything it has said.
     pub fn end(mut self) -> String {
-        let child = self.child.take().expect("runs");
-        run(Command::new("kill").arg(child.id().to_string()));
-        let ended = child.wait_with_output().expect("ends");
-        String::from_utf8_lossy(&[ended.stdout, ended.stderr].concat()).into_owned()
+        run(Command::new("kill").arg(self.id().to_string()));
+        self.child.wait().expect("ends");
+        self.said()
     }
 }
 
 impl Drop for Process {
     fn drop(&mut self) {
-        if let Some(child) = &mut self.child {
-            let _ = child.kill();
-            let _ = child.wait();
-        }
+        let _ = self.child.kill();
+        let _ = self.child.wait();
     }
 }
 

@@ -21,12 +21,11 @@ async fn a_worker_shows_its_key_nowhere() {
     let deployed = Deployed::start(false).await;
     let seed = fs::read_to_string(deployed.key("worker")).expect("reads");
     let worker = deployed.process("worker", &["worker"]);
+    worker.says("working on every stage").await;
     let process = Path::new("/proc").join(worker.id().to_string());
     let arguments = fs::read_to_string(process.join("cmdline")).expect("reads");
     assert!(arguments.contains("worker") && !arguments.contains(seed.trim()), "{arguments}");
-    tokio::time::sleep(std::time::Duration::from_secs(1)).await;
     let (worker_said, server_said) = (worker.end(), deployed.server_log());
-    assert!(worker_said.contains("working on every stage"), "{worker_said}");
     assert!(!worker_said.contains(seed.trim()) && !server_said.contains(seed.trim()));
 
     let place = TempDir::new().expect("a folder");

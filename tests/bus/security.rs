@@ -1,7 +1,10 @@
 //! What each role may do, and what it may not, on the configuration that is deployed.
 
-use crate::deployed::{Deployed, Judged, PASSWORD};
-use async_nats::jetstream;
+use crate::{
+    deployed::{Deployed, Judged, PASSWORD},
+    swarm::{event, id, inbox, session, until},
+};
+use async_nats::{HeaderMap, jetstream};
 use bytes::Bytes;
 use flywheel::{
     accept,
@@ -135,6 +138,59 @@ async fn an_agent_may_use_a_password_and_a_service_answers_it_across_accounts() 
     let answer = agent.client.request("swarm.session.submit.Agent-8", "a session".into()).await.expect("is answered");
     assert_eq!(answer.payload, Bytes::from("a session"));
     answering.await.expect("answers").was_refused_nothing_else().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_swarm_runs_on_the_rights_it_has() {
+    let deployed = Deployed::start(false).await;
+    let mut metrics = deployed.client("metrics").await;
+    let mut told = metrics.client.subscribe("flywheel.metrics.*").await.expect("listens");
+    let processes = [
+        deployed.process("intake", &["intake"]),
+        deployed.process("worker", &["worker"]),
+        deployed.process("emitter", &["replica", "--emit-metrics"]),
+        deployed.process("serve", &["serve"]),
+    ];
+    let mut agent = deployed.client("Agent-5").await;
+    let mut headers = HeaderMap::new();
+    headers.insert("Content-Type", "application/cloudevents+json");
+    let message = |n| Bytes::from(event(&session(n)).to_string());
+    let submit = async || {
+        let start = Instant::now();
+        loop {
+            let asked = agent.client.request_with_headers("swarm.session.submit.Agent-5", headers.clone(), message(1));
+            match asked.await {
+                Ok(answer) => return answer.payload,
+                // Nobody answers yet.
+                Err(error) => assert!(start.elapsed() < Duration::from_secs(30), "{error}"),
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    };
+    let answer: serde_json::Value = serde_json::from_slice(&submit().await).expect("JSON");
+    assert_eq!(answer["status"], "accepted", "{answer}");
+    let handed_in = jetstream::new(agent.client.clone());
+    let handed_in = handed_in.publish_with_headers(inbox(), headers.clone(), message(2)).await.expect("sends");
+    handed_in.await.expect("is stored");
+    let refused = jetstream::new(agent.client.clone());
+    refused.publish(inbox(), "junk".into()).await.expect("sends").await.expect("is stored");
+    let log = deployed.log("reader").await;
+    for n in [1, 2] {
+        fact_of(&log, "trade-ready", id(n).parse().expect("an id")).await;
+    }
+    let heard = tokio::time::timeout(Duration::from_secs(30), told.next()).await.expect("in time").expect("is told");
+    assert!(heard.subject.starts_with("flywheel.metrics."));
+    until("the inbox is empty", || async { count(&deployed, "SWARM").await == 0 }).await;
+    until("what was refused is told", || async { count(&deployed, "FLYWHEEL_REJECTED").await == 1 }).await;
+    for process in processes {
+        let said = process.end();
+        assert!(!said.contains("ERROR") && !said.contains("Violation"), "{said}");
+    }
+    let doctor = deployed.process("admin", &["bus", "doctor"]).ended();
+    assert!(doctor.contains("always") && !doctor.contains("system account"), "{doctor}");
+    agent.was_refused_nothing_else().await;
+    metrics.was_refused_nothing_else().await;
+    assert!(!deployed.server_log().contains("Violation"), "{}", deployed.server_log());
 }
 
 #[tokio::test(flavor = "multi_thread")]
