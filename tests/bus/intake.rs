@@ -98,6 +98,12 @@ async fn sessions_are_taken_in_once_and_everything_else_is_refused_by_name() {
     assert_eq!(codes, expect.map(|(code, count)| (code.to_owned(), count)).into(), "{:#?}", swarm.reports().await);
     assert!(intake.lives());
     assert!(intake.terminate().success());
+
+    // The operator sees them all.
+    assert!(swarm.command_in("replica", &["replica", "--once"]).status().expect("runs").success());
+    let listed = swarm.command_in("replica", &["failures", "list", "--class", "rejected", "--json"]).output();
+    let listed: Value = serde_json::from_slice(&listed.expect("runs").stdout).expect("JSON");
+    assert_eq!(listed["failures"].as_array().map(Vec::len), Some(expect.iter().map(|(_, count)| count).sum()));
 }
 
 #[tokio::test(flavor = "multi_thread")]

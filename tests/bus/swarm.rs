@@ -55,10 +55,15 @@ impl Swarm {
     /// The program, with a data folder of its own.
     pub fn command(&self, arguments: &[&str]) -> Command {
         let number = self.processes.fetch_add(1, Ordering::Relaxed);
+        self.command_in(&format!("data-{number}"), arguments)
+    }
+
+    /// The program on a data folder.
+    pub fn command_in(&self, data: &str, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_flywheel"));
         let path = std::env::vars().filter(|(name, _)| name == "PATH");
         command.current_dir(self.folder.path()).env_clear().envs(path).stdin(Stdio::null());
-        command.args(["--data", &format!("data-{number}")]).args(arguments);
+        command.args(["--data", data]).args(arguments);
         command.env("FLYWHEEL_NATS_URL", &self.server.url);
         command.env("FLYWHEEL_NATS_ACK_WAIT_SECONDS", self.ack_wait.as_secs().to_string());
         command
