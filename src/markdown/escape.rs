@@ -35,7 +35,24 @@ static LINKED: LazyLock<Regex> = LazyLock::new(|| {
 
 /// One line of text inside Markdown. Line breaks become spaces; white space around the text goes.
 pub fn inline(text: &str) -> String {
+    if is_bare(text) {
+        return text.to_owned();
+    }
     line(visible(text).replace('\n', " ").trim())
+}
+
+/// Whether a text is one figure or plain words, as most cells of a table are, so that no rule here touches it.
+pub(super) fn is_bare(text: &str) -> bool {
+    let bytes = text.as_bytes();
+    let [first, .., last] = bytes else { return false };
+    let inside = |at: usize| match bytes[at] {
+        b'.' | b',' => bytes[at - 1].is_ascii_digit() && bytes[at + 1].is_ascii_digit(),
+        byte => byte.is_ascii_alphanumeric() || byte == b' ',
+    };
+    let signed = matches!(first, b'-' | b'+') && bytes[1].is_ascii_digit();
+    (first.is_ascii_alphanumeric() || signed)
+        && (last.is_ascii_alphanumeric() || *last == b'%')
+        && (1..bytes.len() - 1).all(inside)
 }
 
 /// Several lines of text; every line after the first is indented by `indent` spaces, blank lines stay blank.
@@ -99,7 +116,7 @@ pub fn fence(text: &str, language: &str) -> String {
 }
 
 /// One line, cleaned and trimmed.
-fn line(text: &str) -> String {
+pub(super) fn line(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     let marker = marker(text);
     let mut from = 0;
@@ -185,6 +202,10 @@ fn ordered(text: &str) -> Option<usize> {
 /// Escapes a stretch without anything that a renderer links.
 fn plain(out: &mut String, text: &str, stretch: Range<usize>, marker: Option<usize>) {
     for (offset, c) in text[stretch.clone()].char_indices() {
+        if c.is_ascii_alphanumeric() || c == ' ' {
+            out.push(c);
+            continue;
+        }
         let at = stretch.start + offset;
         let after = at + c.len_utf8();
         // What stands beside the stretch is a code span or a link, so punctuation; nothing stands beyond the text's

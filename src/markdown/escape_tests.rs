@@ -1,6 +1,10 @@
 //! The laws of escaping, by rendering what it wrote.
 
-use super::{code, fence, github, inline, paragraph, visible};
+use super::{
+    code,
+    escape::{is_bare, line},
+    fence, github, inline, paragraph, visible,
+};
 use comrak::{
     Arena,
     nodes::{Node, NodeValue},
@@ -136,6 +140,13 @@ proptest! {
     #[test]
     fn one_line_reads_as_written(text in hostile()) {
         prop_assert_eq!(shown(&inline(&text)).map(|shown| words(&shown)), Ok(words(&visible(&text))));
+    }
+
+    #[test]
+    fn no_rule_touches_what_is_bare(text in "[-+]?([a-zA-Z]{1,4}|[0-9]{1,3}|[ .,%:#$-]){1,6}%?") {
+        if is_bare(&text) {
+            prop_assert_eq!(line(visible(&text).trim()), text);
+        }
     }
 
     #[test]

@@ -3,7 +3,8 @@
 //! X: twitter-text, configuration v3. Bluesky: `app.bsky.feed.post`. Mastodon: its `StatusLengthValidator`.
 
 use super::links::{has_protocol, links};
-use unicode_normalization::UnicodeNormalization;
+use std::borrow::Cow;
+use unicode_normalization::{IsNormalized, UnicodeNormalization, is_nfc_quick};
 use unicode_segmentation::UnicodeSegmentation;
 
 /// A platform and the length of what it takes.
@@ -23,7 +24,7 @@ pub const X: Platform = Platform { name: "x", limit: 280, bytes_max: None, weigh
 
 /// Bluesky: graphemes and bytes; a URL counts in full.
 pub const BLUESKY: Platform =
-    Platform { name: "bluesky", limit: 300, bytes_max: Some(3000), weigh: |_, text| text.graphemes(true).count() };
+    Platform { name: "bluesky", limit: 300, bytes_max: Some(3000), weigh: |_, text| graphemes(text).count() };
 
 /// Mastodon as it comes; an instance may allow more.
 pub const MASTODON: Platform = Platform { name: "mastodon", limit: 500, bytes_max: None, weigh: weigh_mastodon };
@@ -63,8 +64,13 @@ impl Unit {
 impl Platform {
     /// How much of the limit a text takes.
     pub fn count(&self, text: &str) -> usize {
-        let text: String = text.nfc().collect();
-        entities(&text).map(|(kind, start, end)| (self.weigh)(kind, &text[start..end])).sum()
+        let text = composed(text);
+        entities(&text).map(|(kind, start, end)| self.weight(kind, &text[start..end])).sum()
+    }
+
+    /// What a piece counts. A character of ASCII by itself is one everywhere, and most pieces are that.
+    fn weight(&self, kind: Kind, text: &str) -> usize {
+        if kind == Kind::Grapheme && text.len() == 1 { 1 } else { (self.weigh)(kind, text) }
     }
 
     /// Whether a text fits into one post that has `reserved` ASCII characters more.
@@ -74,7 +80,7 @@ impl Platform {
 
     /// The pieces of a text, none of them longer than a post.
     pub(super) fn units(&self, text: &str, reserved: usize) -> Vec<Unit> {
-        let unit = |kind, start: usize, end: usize| Unit { start, end, weight: (self.weigh)(kind, &text[start..end]) };
+        let unit = |kind, start: usize, end: usize| Unit { start, end, weight: self.weight(kind, &text[start..end]) };
         let too_long = |unit: &Unit| self.reach(std::slice::from_ref(unit), reserved) == 0;
         let mut units = Vec::new();
         for (kind, start, end) in entities(text) {
@@ -83,8 +89,10 @@ impl Platform {
                 units.push(whole);
                 continue;
             }
-            for (at, grapheme) in text[start..end].grapheme_indices(true) {
-                let piece = unit(Kind::Grapheme, start + at, start + at + grapheme.len());
+            let mut at = start;
+            for grapheme in graphemes(&text[start..end]) {
+                let piece = unit(Kind::Grapheme, at, at + grapheme.len());
+                at = piece.end;
                 if !too_long(&piece) {
                     units.push(piece);
                     continue;
@@ -113,7 +121,7 @@ impl Platform {
 fn weigh_x(kind: Kind, text: &str) -> usize {
     match kind {
         Kind::Url => URL_WEIGHT,
-        _ => text.graphemes(true).map(weigh_x_grapheme).sum(),
+        _ => graphemes(text).map(weigh_x_grapheme).sum(),
     }
 }
 
@@ -134,8 +142,8 @@ fn weigh_mastodon(kind: Kind, text: &str) -> usize {
     match kind {
         Kind::Url | Kind::Address if has_protocol(text) => URL_WEIGHT,
         // The domain of a remote account is free.
-        Kind::Mention => text.split('@').nth(1).map_or(0, |user| user.graphemes(true).count() + 1),
-        _ => text.graphemes(true).count(),
+        Kind::Mention => text.split('@').nth(1).map_or(0, |user| graphemes(user).count() + 1),
+        _ => graphemes(text).count(),
     }
 }
 
@@ -164,8 +172,30 @@ fn entities(text: &str) -> impl Iterator<Item = (Kind, usize, usize)> {
             return Some((kind, start, end));
         }
         let until = linked.peek().map_or(text.len(), |(_, start, _)| *start);
-        let grapheme = text[at..until].graphemes(true).next()?;
+        let grapheme = graphemes(&text[at..until]).next()?;
         at += grapheme.len();
         Some((Kind::Grapheme, at - grapheme.len(), at))
+    })
+}
+
+/// A text in NFC.
+pub(super) fn composed(text: &str) -> Cow<'_, str> {
+    match is_nfc_quick(text.chars()) {
+        IsNormalized::Yes => text.into(),
+        IsNormalized::No | IsNormalized::Maybe => text.nfc().collect::<String>().into(),
+    }
+}
+
+/// The graphemes of a text. Two characters of ASCII in a row are two, unless they end a line together: the rules need not
+/// be asked.
+pub(super) fn graphemes(text: &str) -> impl Iterator<Item = &str> {
+    let mut rest = text;
+    std::iter::from_fn(move || {
+        let grapheme = match rest.as_bytes() {
+            [first] | [first, 0..=0x7F, ..] if first.is_ascii() && *first != b'\r' => &rest[..1],
+            _ => rest.graphemes(true).next()?,
+        };
+        rest = &rest[grapheme.len()..];
+        Some(grapheme)
     })
 }

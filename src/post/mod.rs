@@ -6,10 +6,8 @@
 mod count;
 mod links;
 
-use unicode_normalization::UnicodeNormalization;
-
-use count::Unit;
 pub use count::{BLUESKY, MASTODON, PLATFORMS, Platform, X};
+use count::{Unit, composed};
 
 /// Cuts paragraphs into the parts of a thread on X. See [`split`].
 pub fn thread(paragraphs: &[String]) -> Vec<String> {
@@ -21,7 +19,7 @@ pub fn thread(paragraphs: &[String]) -> Vec<String> {
 pub fn split(platform: &Platform, paragraphs: &[String]) -> Vec<String> {
     let paragraphs: Vec<String> = paragraphs
         .iter()
-        .map(|paragraph| paragraph.trim().nfc().collect::<String>())
+        .map(|paragraph| composed(paragraph.trim()).into_owned())
         .filter(|paragraph| !paragraph.is_empty())
         .collect();
     let all = paragraphs.join("\n\n");

@@ -1,6 +1,7 @@
 use proptest::prelude::*;
 
 use super::*;
+use unicode_normalization::UnicodeNormalization as _;
 
 fn paragraphs(texts: &[&str]) -> Vec<String> {
     texts.iter().map(|text| (*text).to_owned()).collect()
@@ -124,6 +125,12 @@ fn letters(text: &str) -> String {
 
 proptest! {
     #![proptest_config(ProptestConfig { cases: 64, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn graphemes_are_those_of_the_rules(text in "(\r|\n|[ -~]|e\u{301}|\u{20E3}|🇩|👩|\u{200D}|\u{600}|\\PC){0,12}") {
+        let expected: Vec<&str> = unicode_segmentation::UnicodeSegmentation::graphemes(&*text, true).collect();
+        prop_assert_eq!(count::graphemes(&text).collect::<Vec<_>>(), expected);
+    }
 
     #[test]
     fn parts_fit_and_lose_nothing(texts in prop::collection::vec(
