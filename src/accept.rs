@@ -15,7 +15,7 @@ use std::{collections::BTreeMap, path::PathBuf};
 pub fn fact(accepted: &Accepted, cleaner: &Cleaner) -> (NewFact, Vec<Finding>) {
     let session = &accepted.session;
     let mut data = serde_json::to_value(session).expect("a session is plain JSON");
-    let findings = cleaner.clean_json(&mut data, &Scope::of_session(&accepted.value));
+    let findings = cleaner.clean_json(&mut data, &Scope::of_session(&accepted.document.value));
     let key = Key::session(SESSION_COMPLETED, session.session_id, 1);
     let source = format!("/agents/{}", session.agent_id);
     (NewFact::of_value(key, SessionCompleted::TYPE, source, &data).about(session.session_id), findings)

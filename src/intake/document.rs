@@ -1,7 +1,8 @@
 //! A JSON document that remembers where everything stands.
 //!
 //! The order of judgement: size, UTF-8, nesting, syntax, then keys. The tree is read by walking `RawValue`s, which are
-//! slices of the text, so a span is where the slice lies. Nesting is limited before anything recursive runs.
+//! slices of the text, so a span is where the slice lies; it is read only where there is something to point at. Nesting
+//! is limited before anything recursive runs.
 
 use super::{
     report::{PROBLEMS_MAX, Problem},
@@ -10,7 +11,7 @@ use super::{
 };
 use serde::de::{DeserializeSeed, IgnoredAny, MapAccess, Visitor};
 use serde_json::{Map, Value, value::RawValue};
-use std::{borrow::Cow, collections::HashMap, fmt, ops::Range};
+use std::{borrow::Cow, collections::HashMap, fmt, ops::Range, sync::OnceLock};
 
 /// The largest session file, in bytes.
 pub const SIZE_BYTES_MAX: usize = 768 * 1024;
@@ -72,10 +73,11 @@ impl Node {
 pub struct Document {
     /// The text.
     pub source: Source,
-    /// The tree with its spans.
-    pub root: Node,
     /// The value. Of keys that stand twice it holds the last.
     pub value: Value,
+    tree: OnceLock<Node>,
+    /// Whether it is known that no key stands twice in one object.
+    unique: bool,
 }
 
 /// A document that could not be read whole.
@@ -97,30 +99,52 @@ impl Document {
     pub fn parse(bytes: &[u8]) -> Result<Self, Box<Unread>> {
         let source = decode(bytes)?;
         let text = &source.text()[source.start()..];
-        if let Some(at) = too_deep(text.as_bytes()) {
-            let at = source.start() + at;
-            let problem = Problem::error(&source, "too_deep", at..at + 1, "the document nests too deep")
-                .expected(format!("at most {DEPTH_MAX} levels of lists and objects"));
-            return Err(Box::new(Unread { problems: vec![problem], source, before: None }));
+        let keys = match keys(text.as_bytes()) {
+            Ok(keys) => keys,
+            Err(at) => {
+                let at = source.start() + at;
+                let problem = Problem::error(&source, "too_deep", at..at + 1, "the document nests too deep")
+                    .expected(format!("at most {DEPTH_MAX} levels of lists and objects"));
+                return Err(Box::new(Unread { problems: vec![problem], source, before: None }));
+            }
+        };
+        // Nearly every document: all its keys are in its value, so that none stands twice, and none is reserved.
+        if !text.contains("\\u")
+            && !text.contains(RESERVED_KEY)
+            && let Ok(value) = serde_json::from_str(text)
+            && members(&value) == keys
+        {
+            return Ok(Self { source, value, tree: OnceLock::new(), unique: true });
         }
         if let Err(error) = serde_json::from_str::<IgnoredAny>(text) {
             return Err(Box::new(Unread::syntax(source, &error)));
         }
-        let root = node(source.text(), text.trim_matches(json_space));
+        let root = tree(&source);
         let reserved = reserved_keys(&source, &root);
         if !reserved.is_empty() {
             return Err(Box::new(Unread { problems: reserved, source, before: None }));
         }
-        match serde_json::from_str::<Value>(text) {
-            Ok(value) => Ok(Self { source, root, value }),
+        match serde_json::from_str(text) {
+            Ok(value) => Ok(Self { source, value, tree: root.into(), unique: false }),
             // What a skimming reader lets pass: a lone surrogate.
             Err(error) => Err(Box::new(Unread::syntax(source, &error))),
         }
     }
 
+    /// The tree with its spans.
+    pub fn root(&self) -> &Node {
+        self.tree.get_or_init(|| tree(&self.source))
+    }
+
+    /// The tree, to be changed together with the value.
+    pub fn root_mut(&mut self) -> (&mut Node, &mut Value) {
+        self.root();
+        (self.tree.get_mut().expect("read just now"), &mut self.value)
+    }
+
     /// The value at a JSON pointer.
     pub fn node(&self, pointer: &str) -> Option<&Node> {
-        tokens(pointer).try_fold(&self.root, |node, token| match &node.children {
+        tokens(pointer).try_fold(self.root(), |node, token| match &node.children {
             Children::Members(members) => {
                 // The last of two equal keys, as in the value.
                 members.iter().rfind(|member| member.key == token).map(|member| &member.node)
@@ -145,7 +169,10 @@ impl Document {
     /// Every key that stands twice in one object, at its second place.
     pub fn duplicate_keys(&self) -> Vec<Problem> {
         let mut problems = Vec::new();
-        each_object(&self.root, &mut Vec::new(), &mut |path, members| {
+        if self.unique {
+            return problems;
+        }
+        each_object(self.root(), &mut Vec::new(), &mut |path, members| {
             let mut seen: HashMap<&str, &Member> = HashMap::new();
             for member in members {
                 if let Some(first) = seen.insert(&member.key, member)
@@ -201,26 +228,37 @@ fn decode(bytes: &[u8]) -> Result<Source, Box<Unread>> {
     }
 }
 
-/// The first bracket beyond [`DEPTH_MAX`], without recursion. In text that is no JSON the answer is only a bound.
-fn too_deep(bytes: &[u8]) -> Option<usize> {
-    let (mut depth, mut in_string, mut escaped) = (0_usize, false, false);
+/// How many keys there are, or the first bracket beyond [`DEPTH_MAX`]; without recursion. In text that is no JSON the answer
+/// is only a bound.
+fn keys(bytes: &[u8]) -> Result<usize, usize> {
+    let (mut depth, mut in_string, mut escaped, mut colons) = (0_usize, false, false, 0);
     for (at, byte) in bytes.iter().enumerate() {
         match byte {
             _ if escaped => escaped = false,
             b'\\' if in_string => escaped = true,
             b'"' => in_string = !in_string,
             _ if in_string => {}
+            b':' => colons += 1,
             b'{' | b'[' => {
                 depth += 1;
                 if depth > DEPTH_MAX {
-                    return Some(at);
+                    return Err(at);
                 }
             }
             b'}' | b']' => depth = depth.saturating_sub(1),
             _ => {}
         }
     }
-    None
+    Ok(colons)
+}
+
+/// How many members all objects of a value have together.
+fn members(value: &Value) -> usize {
+    match value {
+        Value::Object(object) => object.len() + object.values().map(members).sum::<usize>(),
+        Value::Array(items) => items.iter().map(members).sum(),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => 0,
+    }
 }
 
 fn json_space(char: char) -> bool {
@@ -259,6 +297,11 @@ fn raw_members(raw: &str) -> Vec<(&str, &str)> {
     // An error ends the list early; whoever needs to know has checked the syntax.
     let _ = Collect(&mut members).deserialize(&mut serde_json::Deserializer::from_str(raw));
     members
+}
+
+/// The tree of a valid text.
+fn tree(source: &Source) -> Node {
+    node(source.text(), source.text()[source.start()..].trim_matches(json_space))
 }
 
 /// The tree of a slice of `text` that is valid JSON and nests no deeper than [`DEPTH_MAX`].
@@ -306,7 +349,7 @@ fn members_before_an_error(source: &Source) -> Option<Document> {
     if !reserved_keys(source, &root).is_empty() {
         return None;
     }
-    Some(Document { source: source.clone(), root, value: Value::Object(value) })
+    Some(Document { source: source.clone(), value: Value::Object(value), tree: root.into(), unique: false })
 }
 
 fn reserved_keys(source: &Source, root: &Node) -> Vec<Problem> {
@@ -376,6 +419,22 @@ pub fn tokens(pointer: &str) -> impl Iterator<Item = String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_stands_twice_or_is_reserved_is_seen_however_it_is_written() {
+        let check = |text: &str, twice: usize, reserved: bool| match Document::parse(text.as_bytes()) {
+            Ok(document) => assert_eq!((document.duplicate_keys().len(), false), (twice, reserved), "{text}"),
+            Err(unread) => assert!(reserved && unread.problems[0].code == "reserved_key", "{text}"),
+        };
+        check(r#"{"a": ":", "b\":": [{"a": 1}]}"#, 0, false);
+        check(r#"{"a": 1, "b": [{"a": 1, "a": 2}]}"#, 1, false);
+        check(r#"{"a": 1, "\u0061": 2, "é": 1}"#, 1, false);
+        check(r#"{"\u00e9": 1}"#, 0, false);
+        for name in ["RawValue", "Number", "x"] {
+            check(&format!(r#"{{"$serde_json::private::{name}": "{{\"a\": 1}}"}}"#), 0, true);
+            check(&format!(r#"{{"b": 1, "\u0024serde_json::private::{name}": "1"}}"#), 0, true);
+        }
+    }
 
     #[test]
     fn a_pointer_leads_to_the_bytes_of_its_key_and_value() {

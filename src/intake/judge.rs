@@ -9,6 +9,7 @@ use super::{
 use crate::trading::settings::{self, Settings};
 use flywheel_events::{AgentId, SessionCompleted, SessionType, stamp, work_session};
 use jsonschema::{ValidationError, Validator, error::ValidationErrorKind as Kind};
+use serde::Deserialize as _;
 use serde_json::Value;
 use std::{borrow::Cow, collections::HashSet, ops::Range, sync::LazyLock};
 
@@ -34,7 +35,7 @@ pub fn session(
     if !document.value.is_object() {
         let message = format!("a session is one object; found {}", words::found(&document.value));
         problems.push(
-            Problem::error(&document.source, "not_an_object", document.root.span.clone(), message)
+            Problem::error(&document.source, "not_an_object", document.root().span.clone(), message)
                 .expected("an object with `session_id`, `session_type`, `timestamp` and `agent_id`"),
         );
         return None;
@@ -51,14 +52,19 @@ pub fn session(
     problems.extend(record_stamps(document));
     problems.extend(outputs(document));
     if errors.is_empty() {
-        match serde_path_to_error::deserialize::<_, SessionCompleted>(&document.value) {
+        match SessionCompleted::deserialize(&document.value) {
             Ok(session) => {
                 errors.extend(trading_settings(document, &session));
                 if errors.is_empty() {
                     return Some(session);
                 }
             }
-            Err(error) => errors.push(undecodable(document, &error)),
+            // Again, and this time with an eye on where it stops.
+            Err(_) => errors.extend(
+                serde_path_to_error::deserialize::<_, SessionCompleted>(&document.value)
+                    .err()
+                    .map(|error| undecodable(document, &error)),
+            ),
         }
     }
     problems.append(&mut errors);
@@ -74,7 +80,7 @@ fn trading_settings(document: &Document, session: &SessionCompleted) -> Vec<Prob
     let mut session = session.clone();
     while let Err(error) = Settings::of(&session) {
         let pointer = format!("{TRADING}/{}", error.path().replace('.', "/"));
-        let span = document.span(&pointer).unwrap_or_else(|| document.root.span.clone());
+        let span = document.span(&pointer).unwrap_or_else(|| document.root().span.clone());
         problems.push(Problem::error(&document.source, "bad_setting", span, error.to_string()).at(pointer));
         // Without it, the next one shows.
         let mut names = error.path().split('.');
@@ -120,7 +126,7 @@ impl Slip<'_> {
 fn slips(document: &Document) -> Vec<Slip<'_>> {
     let mut slips = Vec::new();
     for object in KNOWN_OBJECTS {
-        let Some(node) = document.node(object) else { continue };
+        let Some(Value::Object(value)) = document.value.pointer(object) else { continue };
         let properties = schema_at(object).and_then(|schema| schema["properties"].as_object());
         let others: &[&'static str] = match object {
             "" => &OUTPUTS,
@@ -129,6 +135,10 @@ fn slips(document: &Document) -> Vec<Slip<'_>> {
         };
         let properties = properties.into_iter().flat_map(|properties| properties.keys().map(String::as_str));
         let known: Vec<&'static str> = properties.chain(others.iter().copied()).collect();
+        if value.keys().all(|key| known.contains(&key.as_str())) {
+            continue;
+        }
+        let Some(node) = document.node(object) else { continue };
         let present: HashSet<&str> = node.members().iter().map(|member| member.key.as_str()).collect();
         // Each known key is meant once at most.
         let mut absent: Vec<&str> = known.iter().copied().filter(|known| !present.contains(known)).collect();
@@ -150,7 +160,7 @@ fn as_meant<'d>(document: &'d Document, slips: &[Slip<'_>]) -> (Cow<'d, Document
     let mut problems = Vec::new();
     for slip in slips.iter().filter(|slip| slip.object.is_empty() && required(slip.known)) {
         problems.push(missing(document, "", slip.known));
-        let Document { root, value, .. } = meant.to_mut();
+        let (root, value) = meant.to_mut().root_mut();
         if let (Children::Members(members), Some(object)) = (&mut root.children, value.as_object_mut()) {
             let member = members.iter_mut().find(|member| member.key_span == slip.member.key_span);
             member.expect("a slip is a member of its document").key = slip.known.to_owned();
@@ -223,7 +233,7 @@ fn unexpected(
 }
 
 fn missing(document: &Document, object: &str, field: &str) -> Problem {
-    let node = document.node(object).unwrap_or(&document.root);
+    let node = document.node(object).unwrap_or(document.root());
     let pointer = join(object, field);
     // Only what the object itself does not know can be a slip of the pen.
     let meant = |member: &&Member| {
@@ -298,17 +308,17 @@ fn session_type(text: &str) -> (&'static str, String, Option<String>) {
 
 /// The rules a schema cannot say: the session's own stamp, the type asked for, an exact duration.
 fn rules(document: &Document, expected: Option<SessionType>) -> Vec<Problem> {
-    let field = |pointer: &str| document.value.pointer(pointer).zip(document.span(pointer));
     let mut problems = Vec::new();
-    if let Some((Value::String(text), span)) = field("/timestamp")
+    if let Some(Value::String(text)) = document.value.get("timestamp")
         && let Err(error) = stamp::parse(text)
+        && let Some(span) = document.span("/timestamp")
     {
         problems.push(own_stamp(document, text, span, &error));
     }
-    let kind = field("/session_type").and_then(|(value, span)| Some((value.as_str()?, span)));
-    if let (Some((text, span)), Some(expected)) = (kind, expected)
+    if let (Some(Value::String(text)), Some(expected)) = (document.value.get("session_type"), expected)
         && text != expected.as_str()
         && SessionType::ALL.iter().any(|kind| kind.as_str() == text)
+        && let Some(span) = document.span("/session_type")
     {
         let expected = expected.as_str();
         let message = format!("the session's type `{text}` contradicts the pipeline asked for, `{expected}`");
@@ -347,9 +357,13 @@ fn record_stamps(document: &Document) -> Vec<Problem> {
     for list in ["git_commits", "conversations"] {
         let Some(records) = document.value["source_data"][list].as_array() else { continue };
         for (index, record) in records.iter().enumerate() {
-            let pointer = format!("/source_data/{list}/{index}/timestamp");
             let Some(value) = record.get("timestamp").filter(|value| !value.is_null()) else { continue };
-            problems.extend(record_stamp(document, &pointer, value));
+            let read = value.as_str().map(stamp::parse_lenient);
+            if matches!(read, Some(Ok((_, false)))) {
+                continue;
+            }
+            let pointer = format!("/source_data/{list}/{index}/timestamp");
+            problems.push(record_stamp(document, &pointer, value, read));
             if problems.len() == PROBLEMS_MAX {
                 return problems;
             }
@@ -358,13 +372,16 @@ fn record_stamps(document: &Document) -> Vec<Problem> {
     problems
 }
 
-fn record_stamp(document: &Document, pointer: &str, value: &Value) -> Option<Problem> {
-    let name = dotted(pointer);
-    let read = value.as_str().map(stamp::parse_lenient);
-    let found = words::found(value);
+/// What to say of a stamp that is not RFC 3339, or no text at all.
+fn record_stamp(
+    document: &Document,
+    pointer: &str,
+    value: &Value,
+    read: Option<Result<(stamp::Stamp, bool), stamp::Error>>,
+) -> Problem {
+    let (name, found) = (dotted(pointer), words::found(value));
     let (code, message) = match read {
-        Some(Ok((_, false))) => return None,
-        Some(Ok((stamp, true))) => (
+        Some(Ok((stamp, _))) => (
             "repaired_record_timestamp",
             format!("{name}: {found} is not RFC 3339; it reads as {}", stamp.to_rfc3339()),
         ),
@@ -375,11 +392,9 @@ fn record_stamp(document: &Document, pointer: &str, value: &Value) -> Option<Pro
             ("bad_record_timestamp", format!("{name}: {found} is not a date and time, so it is not used"))
         }
     };
-    Some(
-        Problem::warning(&document.source, code, nearest_span(document, pointer), message)
-            .at(pointer)
-            .expected("RFC 3339, like `2025-12-02T05:20:00Z`"),
-    )
+    Problem::warning(&document.source, code, nearest_span(document, pointer), message)
+        .at(pointer)
+        .expected("RFC 3339, like `2025-12-02T05:20:00Z`")
 }
 
 /// Outputs are the program's own, so what cannot be merged is replaced.
@@ -441,7 +456,7 @@ fn nearest_span(document: &Document, pointer: &str) -> Range<usize> {
         match (document.span(pointer), pointer.rsplit_once('/')) {
             (Some(span), _) => return span,
             (None, Some((parent, _))) => pointer = parent,
-            (None, None) => return opening(&document.root),
+            (None, None) => return opening(document.root()),
         }
     }
 }

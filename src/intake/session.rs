@@ -9,16 +9,13 @@ use super::{
     report::{Problem, Report, Severity},
 };
 use flywheel_events::{SessionCompleted, SessionType};
-use serde_json::Value;
 
 /// A session file that was taken.
 #[derive(Debug, Clone)]
 pub struct Accepted {
     /// The session, without the outputs `artifacts` and `pipeline_status`.
     pub session: SessionCompleted,
-    /// The whole document.
-    pub value: Value,
-    /// The document with its spans, for updating the file in place.
+    /// The whole document, with its spans, for updating the file in place.
     pub document: Document,
     /// What somebody should look at.
     pub warnings: Vec<Problem>,
@@ -55,8 +52,7 @@ pub fn read(name: &str, bytes: &[u8], expected: Option<SessionType>) -> Result<A
         Some(mut session) if !refused => {
             session.extra.remove("artifacts");
             session.extra.remove("pipeline_status");
-            let value = document.value.clone();
-            Ok(Accepted { session, value, document, warnings: problems })
+            Ok(Accepted { session, document, warnings: problems })
         }
         _ => Err(Box::new(Report::new(name, document.source, problems))),
     }

@@ -41,7 +41,7 @@ fn a_good_file_is_read_without_its_outputs() {
     assert_eq!(accepted.session.metadata.duration_minutes.map(|d| d.to_string()).as_deref(), Some("120.50"));
     assert_eq!(accepted.session.metadata.extra["mood"].to_string(), "1e+400");
     assert_eq!(accepted.session.extra.keys().collect::<Vec<_>>(), ["deliverables"]);
-    assert_eq!(accepted.value["pipeline_status"]["build_artifact"], "pending");
+    assert_eq!(accepted.document.value["pipeline_status"]["build_artifact"], "pending");
     assert_eq!(accepted.warnings, []);
     let marked = format!("\u{feff}{GOOD}");
     assert_eq!(read("session.json", marked.as_bytes(), None).expect("a mark is fine").session, accepted.session);

@@ -15,7 +15,7 @@ const ENTRY_FIELDS: [&str; 3] = ["generated", "path", "status"];
 /// `pipeline_status` these keys. Other entries and keys stay. The document's root must be an object.
 pub fn update(document: &Document, artifacts: &Map<String, Value>, status: &[(&str, &str)]) -> Vec<u8> {
     let text = document.source.text();
-    let style = Style::of(text, &document.root);
+    let style = Style::of(text, document.root());
     let mut edits = Vec::new();
     let entries = artifacts.iter().map(|(key, entry)| {
         let old = document.value.get("artifacts").and_then(|artifacts| artifacts.get(key));
@@ -42,9 +42,9 @@ struct Edit {
 /// Puts members into one object of the root.
 fn put_all(document: &Document, style: &Style, key: &str, new: Vec<(String, Value)>, edits: &mut Vec<Edit>) {
     let text = document.source.text();
-    let Some(member) = document.root.member(key) else {
+    let Some(member) = document.root().member(key) else {
         let object = Value::Object(new.into_iter().collect());
-        edits.push(insert(text, style, &document.root, &[(key.to_owned(), object)]));
+        edits.push(insert(text, style, document.root(), &[(key.to_owned(), object)]));
         return;
     };
     if !document.value[key].is_object() {

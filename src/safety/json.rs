@@ -1,6 +1,9 @@
 //! Cleaning a document: every string and every key, with what a field's name says about its value.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt::Write as _,
+};
 
 use serde_json::Value;
 
@@ -37,7 +40,7 @@ impl Walk<'_> {
             Value::Array(values) => {
                 for (index, value) in values.iter_mut().enumerate() {
                     let length = pointer.len();
-                    pointer.push_str(&format!("/{index}"));
+                    write!(pointer, "/{index}").expect("a string takes all text");
                     self.value(value, key, pointer);
                     pointer.truncate(length);
                 }
@@ -72,7 +75,10 @@ impl Walk<'_> {
             let length = pointer.len();
             pointer.push('/');
             let shown = renamed.get(name).unwrap_or(name);
-            pointer.push_str(&shown.replace('~', "~0").replace('/', "~1"));
+            match shown.contains(['~', '/']) {
+                true => pointer.push_str(&shown.replace('~', "~0").replace('/', "~1")),
+                false => pointer.push_str(shown),
+            }
             self.value(value, Some(name), pointer);
             pointer.truncate(length);
         }
