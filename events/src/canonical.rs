@@ -3,7 +3,7 @@
 use crate::text;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
-use serde_json::{Value, value::RawValue};
+use serde_json::{Map, Value, value::RawValue};
 use sha2::{Digest as _, Sha256};
 use std::{borrow::Cow, fmt, fmt::Write as _, str::FromStr};
 
@@ -99,12 +99,23 @@ impl JsonSchema for Digest {
 ///
 /// Of a session, `artifacts` and `pipeline_status` are outputs and no content.
 pub fn content_digest(event_type: &str, data: &Value) -> Digest {
-    let mut text = Vec::with_capacity(1024);
-    write_string(&mut text, event_type);
-    text.push(b'\n');
+    digest_and_text(event_type, data).0
+}
+
+/// The digest of a fact's content, and its data as text: JSON in which numbers stand as they were given.
+pub fn digest_and_text(event_type: &str, data: &Value) -> (Digest, String) {
+    let mut out = Writer { text: Vec::with_capacity(4096), as_given: true };
+    write_string(&mut out.text, event_type);
+    out.text.push(b'\n');
+    let begins = out.text.len();
     let is_session = event_type == <crate::SessionCompleted as crate::Fact>::TYPE;
-    write_value(&mut text, data, if is_session { &["artifacts", "pipeline_status"] } else { &[] });
-    Digest::of(&text)
+    out.value(data, if is_session { &["artifacts", "pipeline_status"] } else { &[] });
+    let digest = Digest::of(&out.text);
+    if !out.as_given {
+        return (digest, data.to_string());
+    }
+    out.text.drain(..begins);
+    (digest, out.finish())
 }
 
 /// Whether data has this digest as its content. Data that is written canonically, as most facts are, is not parsed for it.
@@ -124,54 +135,75 @@ pub fn is_content(digest: &Digest, event_type: &str, data: &RawValue) -> Result<
 
 /// Canonical JSON: keys sorted by their bytes, no white space, numbers as exact decimals (`1.50`, `15e-1` → `1.5`).
 pub fn to_string(value: &Value) -> String {
-    let mut text = vec![];
-    write_value(&mut text, value, &[]);
-    String::from_utf8(text).expect("JSON is text")
+    let mut out = Writer { text: vec![], as_given: true };
+    out.value(value, &[]);
+    out.finish()
 }
 
-fn write_value(out: &mut Vec<u8>, value: &Value, skip: &[&str]) {
-    match value {
-        Value::Null => out.extend_from_slice(b"null"),
-        Value::Bool(value) => out.extend_from_slice(if *value { b"true" } else { b"false" }),
-        Value::Number(number) => write_number(out, number.as_str()),
-        Value::String(text) => write_string(out, text),
-        Value::Array(items) => {
-            out.push(b'[');
-            for (i, item) in items.iter().enumerate() {
-                if i > 0 {
-                    out.push(b',');
+/// Writes canonical JSON.
+struct Writer {
+    text: Vec<u8>,
+    /// Whether that is what was given: nothing was left out, and no number had another spelling.
+    as_given: bool,
+}
+
+impl Writer {
+    fn value(&mut self, value: &Value, skip: &[&str]) {
+        match value {
+            Value::Null => self.text.extend_from_slice(b"null"),
+            Value::Bool(value) => self.text.extend_from_slice(if *value { b"true" } else { b"false" }),
+            Value::Number(number) => self.number(number.as_str()),
+            Value::String(text) => write_string(&mut self.text, text),
+            Value::Array(items) => {
+                self.text.push(b'[');
+                for (i, item) in items.iter().enumerate() {
+                    if i > 0 {
+                        self.text.push(b',');
+                    }
+                    self.value(item, &[]);
                 }
-                write_value(out, item, &[]);
+                self.text.push(b']');
             }
-            out.push(b']');
+            Value::Object(members) => self.object(members, skip),
         }
-        Value::Object(members) => {
-            // `serde_json::Map` is ordered by key here: the `preserve_order` feature must stay off.
-            out.push(b'{');
-            let members = members.iter().filter(|(name, _)| !skip.contains(&name.as_str()));
-            for (i, (name, member)) in members.enumerate() {
-                if i > 0 {
-                    out.push(b',');
-                }
-                write_string(out, name);
-                out.push(b':');
-                write_value(out, member, &[]);
+    }
+
+    /// `serde_json::Map` is ordered by key here: the `preserve_order` feature must stay off.
+    fn object(&mut self, members: &Map<String, Value>, skip: &[&str]) {
+        self.text.push(b'{');
+        let mut first = true;
+        for (name, member) in members {
+            if skip.contains(&name.as_str()) {
+                self.as_given = false;
+                continue;
             }
-            out.push(b'}');
+            if !std::mem::take(&mut first) {
+                self.text.push(b',');
+            }
+            write_string(&mut self.text, name);
+            self.text.push(b':');
+            self.value(member, &[]);
         }
+        self.text.push(b'}');
+    }
+
+    fn number(&mut self, text: &str) {
+        if is_plain_number(text) {
+            self.text.extend_from_slice(text.as_bytes());
+            return;
+        }
+        let canonical = canonical_number(text);
+        self.as_given &= canonical == text;
+        self.text.extend_from_slice(canonical.as_bytes());
+    }
+
+    fn finish(self) -> String {
+        String::from_utf8(self.text).expect("JSON is text")
     }
 }
 
 fn write_string(out: &mut Vec<u8>, text: &str) {
     serde_json::to_writer(out, text).expect("a string is JSON");
-}
-
-fn write_number(out: &mut Vec<u8>, text: &str) {
-    if is_plain_number(text) {
-        out.extend_from_slice(text.as_bytes());
-    } else {
-        out.extend_from_slice(canonical_number(text).as_bytes());
-    }
 }
 
 /// Whether a number is spelled canonically beyond doubt, as most are: `17`, `-3`, `1.25`.
@@ -245,9 +277,9 @@ mod tests {
             ("12345678901234567890123456789.123456789", "12345678901234567890123456789.123456789"),
         ] {
             assert_eq!(canonical_number(text), expected, "{text}");
-            let mut written = vec![];
-            write_number(&mut written, text);
-            assert_eq!(String::from_utf8_lossy(&written), expected, "{text}");
+            let mut written = Writer { text: vec![], as_given: true };
+            written.number(text);
+            assert_eq!((written.as_given, &*written.finish()), (text == expected, expected), "{text}");
         }
     }
 
@@ -261,6 +293,21 @@ mod tests {
             let data: Box<RawValue> = serde_json::from_str(text).expect("JSON");
             assert_eq!(is_content(&digest, "x.y", &data).expect("JSON"), expected, "{text}");
             assert!(!is_content(&digest, "x.z", &data).expect("JSON"), "the type is content");
+        }
+    }
+
+    #[test]
+    fn text_is_data_as_it_was_given() {
+        let session = <crate::SessionCompleted as crate::Fact>::TYPE;
+        for (event_type, given) in [
+            ("x.y", r#"{"a":[1,-2.5,null,true],"b":"ü\n"}"#),
+            ("x.y", r#"{"a":[1.50,1e2],"artifacts":{}}"#),
+            ("x.y", r#"{"artifacts":{"x":1}}"#),
+            (session, r#"{"artifacts":{"x":1},"b":1}"#),
+        ] {
+            let data: Value = serde_json::from_str(given).expect("JSON");
+            let (digest, text) = digest_and_text(event_type, &data);
+            assert_eq!((text, digest), (data.to_string(), content_digest(event_type, &data)), "{given}");
         }
     }
 

@@ -8,7 +8,13 @@ use flywheel_events::{
 };
 use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::{Value, value::RawValue};
-use std::{borrow::Cow, fmt, ops::Deref, sync::Arc};
+use std::{
+    any::Any,
+    borrow::Cow,
+    fmt,
+    ops::Deref,
+    sync::{Arc, OnceLock},
+};
 use uuid::Uuid;
 
 /// A fact that is to be appended. Its event is written when its time is known: in the log's write transaction.
@@ -44,12 +50,13 @@ impl NewFact {
 
     /// A fact whose data is JSON already.
     pub fn of_value(key: Key, event_type: &'static str, source: impl Into<String>, data: &Value) -> Self {
+        let (digest, data) = canonical::digest_and_text(event_type, data);
         Self {
             session: key.session_id(),
             subject: key.id.to_string(),
-            digest: canonical::content_digest(event_type, data),
+            digest,
             id: key.event_id(),
-            data: data.to_string(),
+            data,
             event_type,
             source: source.into(),
             cause: None,
@@ -111,45 +118,52 @@ impl NewFact {
         if event.len() > EVENT_BYTES_MAX {
             return Err(Error::TooLarge { key: Box::new(self.key.clone()), size: event.len(), max: EVENT_BYTES_MAX });
         }
-        Ok(Event { text: event.into(), written: Some((self.event_type, data_begins)) })
+        Ok(Event::new(event, Some((self.event_type, data_begins))))
     }
 }
 
-/// The text of an event in the log: ours, and valid. Clones share it.
+/// The text of an event in the log: ours, and valid. Clones share it, and what its data was decoded to.
 #[derive(Clone)]
-pub struct Event {
-    text: Arc<str>,
+pub struct Event(Arc<Shared>);
+
+struct Shared {
+    text: String,
     /// Of one that this process has written: its type, and where its data begins.
     written: Option<(&'static str, usize)>,
+    /// The data as the type that it was first asked for as.
+    decoded: OnceLock<Arc<dyn Any + Send + Sync>>,
 }
 
 impl Event {
+    fn new(text: String, written: Option<(&'static str, usize)>) -> Self {
+        Self(Arc::new(Shared { text, written, decoded: OnceLock::new() }))
+    }
+
     /// Its type, and its data.
     ///
     /// # Errors
     /// When it is no event.
     pub fn parts(&self) -> Result<(Cow<'_, str>, Data), serde_json::Error> {
-        if let Some((event_type, begins)) = self.written {
-            let data = Data { event: self.text.clone(), begins, ends: self.text.len() - 1 };
-            return Ok((event_type.into(), data));
+        if let Some((event_type, begins)) = self.0.written {
+            return Ok((event_type.into(), Data { event: self.clone(), begins, ends: self.len() - 1 }));
         }
-        let carrier: Carrier<'_, &RawValue> = serde_json::from_str(&self.text)?;
+        let carrier: Carrier<'_, &RawValue> = serde_json::from_str(self)?;
         let data = carrier.data.get();
         // The data is borrowed from the text.
-        let begins = data.as_ptr() as usize - self.text.as_ptr() as usize;
-        Ok((carrier.event_type, Data { event: self.text.clone(), begins, ends: begins + data.len() }))
+        let begins = data.as_ptr() as usize - self.as_ptr() as usize;
+        Ok((carrier.event_type, Data { event: self.clone(), begins, ends: begins + data.len() }))
     }
 }
 
 impl From<&str> for Event {
     fn from(text: &str) -> Self {
-        Self { text: text.into(), written: None }
+        Self::new(text.to_owned(), None)
     }
 }
 
 impl From<String> for Event {
     fn from(text: String) -> Self {
-        Self { text: text.into(), written: None }
+        Self::new(text, None)
     }
 }
 
@@ -157,19 +171,19 @@ impl Deref for Event {
     type Target = str;
 
     fn deref(&self) -> &str {
-        &self.text
+        &self.0.text
     }
 }
 
 impl fmt::Display for Event {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.text)
+        f.write_str(self)
     }
 }
 
 impl PartialEq for Event {
     fn eq(&self, other: &Self) -> bool {
-        self.text == other.text
+        **self == **other
     }
 }
 
@@ -177,14 +191,14 @@ impl Eq for Event {}
 
 impl fmt::Debug for Event {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Debug::fmt(&*self.text, f)
+        fmt::Debug::fmt(&**self, f)
     }
 }
 
 /// The data of an event: JSON, shared with it.
 #[derive(Clone)]
 pub struct Data {
-    event: Arc<str>,
+    event: Event,
     begins: usize,
     ends: usize,
 }
@@ -196,6 +210,21 @@ impl Data {
     /// When it is not of that shape.
     pub fn decode<'a, T: Deserialize<'a>>(&'a self) -> Result<T, serde_json::Error> {
         serde_json::from_str(self)
+    }
+
+    /// The data as its type, decoded once for whoever shares the event.
+    ///
+    /// # Errors
+    /// When it is not of that shape.
+    pub fn shared<T: DeserializeOwned + Send + Sync + 'static>(&self) -> Result<Arc<T>, serde_json::Error> {
+        let decoded = &self.event.0.decoded;
+        if let Some(known) = decoded.get().and_then(|known| known.clone().downcast().ok()) {
+            return Ok(known);
+        }
+        let data = Arc::new(self.decode::<T>()?);
+        // Who asks for another type than the first asks by himself.
+        let _ = decoded.set(data.clone());
+        Ok(data)
     }
 }
 

@@ -15,7 +15,7 @@ use serde::Deserialize;
 use serde_json::Value;
 use std::{
     collections::{BTreeMap, HashMap},
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 /// The step of the fact that starts a session.
@@ -117,7 +117,7 @@ pub struct Call {
     /// The needs that ended without their fact although they were required.
     missing: Vec<Ended>,
     made: Made,
-    artifacts: Vec<ArtifactGenerated>,
+    artifacts: Vec<Arc<ArtifactGenerated>>,
 }
 
 /// What a call came to.
@@ -209,7 +209,7 @@ pub async fn prepare<L: Log>(log: &L, stage: &Bound, seen: &Seen, delivery: &Del
         if let Ended::Completed(value) = &ended
             && *artifact
         {
-            call.artifacts.extend(value.decode::<ArtifactGenerated>().ok());
+            call.artifacts.extend(value.shared::<ArtifactGenerated>().ok());
         }
         call.made.0.push(MadeStep { step: step.to_string(), artifact: *artifact, ended });
     }
@@ -363,7 +363,9 @@ impl Bound {
         }
         let mut facts = vec![];
         if self.row.emits == SessionReady::TYPE {
-            facts.extend(call.artifacts.iter().flat_map(queue::items).map(|fact| self.stamped(call, fact)));
+            facts.extend(
+                call.artifacts.iter().flat_map(|artifact| queue::items(artifact)).map(|fact| self.stamped(call, fact)),
+            );
         }
         facts.push(self.stamped(call, NewFact::of_value(call.key.clone(), self.row.emits, self.source(), value)));
         // The log would refuse it, and everything beside it would wait for ever.

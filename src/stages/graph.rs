@@ -7,7 +7,7 @@
 use crate::{log::Data, templates::Templates, world::World};
 use flywheel_events::{ArtifactGenerated, ArtifactType, Fact, SessionCompleted, StepFailed, StepSkipped};
 use serde_json::Value;
-use std::{collections::BTreeMap, fmt};
+use std::{collections::BTreeMap, fmt, sync::Arc};
 
 /// One fact a stage needs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -88,7 +88,7 @@ pub trait Parameter {
     const NEED: Option<Need>;
     /// Whether it looks at the world.
     const WORLD: bool = false;
-    /// What is decoded, owned for the length of the call.
+    /// What is decoded, held for the length of the call.
     type Owned;
     /// The parameter as the function sees it.
     type Item<'a>;
@@ -103,8 +103,8 @@ pub trait Parameter {
     fn lend<'a>(owned: &'a Self::Owned, inputs: &'a Inputs<'_>) -> Self::Item<'a>;
 }
 
-fn decode<T: Fact>(data: &Data) -> Result<T, Stop> {
-    data.decode().map_err(|error| {
+fn decode<T: Fact>(data: &Data) -> Result<Arc<T>, Stop> {
+    data.shared().map_err(|error| {
         Stop::refused(
             format!("the stored {} does not decode: {error}", T::TYPE),
             "run the program that wrote it, or a newer one",
@@ -114,10 +114,10 @@ fn decode<T: Fact>(data: &Data) -> Result<T, Stop> {
 
 impl<T: Fact> Parameter for &T {
     const NEED: Option<Need> = Some(Need::Required(T::TYPE));
-    type Owned = T;
+    type Owned = Arc<T>;
     type Item<'a> = &'a T;
 
-    fn take(inputs: &Inputs<'_>) -> Result<T, Stop> {
+    fn take(inputs: &Inputs<'_>) -> Result<Arc<T>, Stop> {
         match inputs.facts.get(T::TYPE) {
             Some(Ended::Completed(value)) => decode(value),
             // The runner has propagated a failed or skipped input before it calls; this is the same answer again.
@@ -126,25 +126,25 @@ impl<T: Fact> Parameter for &T {
         }
     }
 
-    fn lend<'a>(owned: &'a T, _: &'a Inputs<'_>) -> &'a T {
+    fn lend<'a>(owned: &'a Arc<T>, _: &'a Inputs<'_>) -> &'a T {
         owned
     }
 }
 
 impl<T: Fact> Parameter for Option<&T> {
     const NEED: Option<Need> = Some(Need::Optional(T::TYPE));
-    type Owned = Option<T>;
+    type Owned = Option<Arc<T>>;
     type Item<'a> = Option<&'a T>;
 
-    fn take(inputs: &Inputs<'_>) -> Result<Option<T>, Stop> {
+    fn take(inputs: &Inputs<'_>) -> Result<Option<Arc<T>>, Stop> {
         match inputs.facts.get(T::TYPE) {
             Some(Ended::Completed(value)) => decode(value).map(Some),
             _ => Ok(None),
         }
     }
 
-    fn lend<'a>(owned: &'a Option<T>, _: &'a Inputs<'_>) -> Option<&'a T> {
-        owned.as_ref()
+    fn lend<'a>(owned: &'a Option<Arc<T>>, _: &'a Inputs<'_>) -> Option<&'a T> {
+        owned.as_deref()
     }
 }
 

@@ -19,10 +19,10 @@ pub fn ready(session: &SessionCompleted, made: &Made) -> Result<SessionReady, St
     for MadeStep { step, artifact, ended } in &made.0 {
         match ended {
             Ended::Completed(_) if !artifact => {}
-            Ended::Completed(value) => match value.decode::<ArtifactGenerated>() {
+            Ended::Completed(value) => match value.shared::<ArtifactGenerated>() {
                 Ok(artifact) => ready.artifacts.push(ArtifactRef {
                     artifact_type: artifact.artifact_type,
-                    path: artifact.path,
+                    path: artifact.path.clone(),
                     sha256: artifact.sha256,
                 }),
                 Err(error) => ready.failures.push(StepFailure {

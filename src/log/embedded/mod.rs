@@ -275,10 +275,13 @@ impl Log for EmbeddedLog {
     }
 
     async fn get(&self, key: &Key) -> Result<Option<Record>, Error> {
-        match self.inner.tail.get(key) {
-            Some(record) => Ok(Some(record)),
-            None => Ok(self.get_now(key)?.map(|row| row.record)),
+        if let Some(record) = self.inner.tail.get(key) {
+            return Ok(Some(record));
         }
+        let record = self.get_now(key)?.map(|row| row.record);
+        // What one step reads another reads soon.
+        record.iter().for_each(|record| self.inner.tail.keep(record));
+        Ok(record)
     }
 
     async fn position(&self, key: &Key, behind: u64) -> Result<Option<u64>, Error> {

@@ -1,4 +1,4 @@
-//! The end of the log as this process knows it: the keys of its last facts, and the text of those it has written itself.
+//! The end of the log as this process knows it: the keys of its last facts, and the text of those it wrote or read last.
 //!
 //! Invariants:
 //! - The keys are those of every fact from the first one kept to the last one known, without a gap. What is not among them
@@ -7,6 +7,7 @@
 
 use crate::log::Record;
 use flywheel_events::Key;
+use quick_cache::{Weighter, sync::Cache};
 use std::{
     collections::{HashMap, VecDeque},
     sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard},
@@ -16,13 +17,27 @@ use uuid::Uuid;
 /// Most keys that are kept.
 const KEYS_MAX: usize = 128 * 1024;
 
-/// Most bytes of events that are kept.
-const BYTES_MAX: usize = 32 * 1024 * 1024;
+/// Most bytes of events that are kept: what a few thousand sessions under way come to.
+const BYTES_MAX: u64 = 64 * 1024 * 1024;
+
+/// How many events that is, as a rule.
+const EVENTS: usize = 16 * 1024;
 
 /// The end of the log.
 #[derive(Debug)]
 pub(super) struct Tail {
     known: RwLock<Known>,
+    /// Facts by position.
+    texts: Cache<u64, Record, ByBytes>,
+}
+
+#[derive(Debug, Clone)]
+struct ByBytes;
+
+impl Weighter<u64, Record> for ByBytes {
+    fn weight(&self, _: &u64, record: &Record) -> u64 {
+        record.event.len() as u64 + 256
+    }
 }
 
 #[derive(Debug)]
@@ -32,11 +47,6 @@ struct Known {
     keys: VecDeque<Key>,
     /// The positions of the keys that name the same session, publication or feedback, in order.
     by_id: HashMap<Uuid, Vec<u64>>,
-    /// Facts that this process has written, by position.
-    texts: HashMap<u64, Record>,
-    /// Their positions, in the order in which they go.
-    oldest: VecDeque<u64>,
-    bytes: usize,
 }
 
 /// What is known of a key.
@@ -53,15 +63,8 @@ pub(super) enum Found {
 impl Tail {
     /// Of a log that ends there, of which nothing is known.
     pub(super) fn behind(end: u64) -> Self {
-        let known = Known {
-            first: end + 1,
-            keys: VecDeque::new(),
-            by_id: HashMap::new(),
-            texts: HashMap::new(),
-            oldest: VecDeque::new(),
-            bytes: 0,
-        };
-        Self { known: RwLock::new(known) }
+        let known = Known { first: end + 1, keys: VecDeque::new(), by_id: HashMap::new() };
+        Self { known: RwLock::new(known), texts: Cache::with_weighter(EVENTS, BYTES_MAX, ByBytes) }
     }
 
     /// The position of the first key.
@@ -82,15 +85,17 @@ impl Tail {
     }
 
     /// Takes in facts that this process has written.
-    pub(super) fn keep(&self, records: Vec<Record>) {
-        let mut known = self.write();
-        for record in records {
-            known.add(record.position, record.key.clone());
-            known.bytes += record.event.len();
-            known.oldest.push_back(record.position);
-            known.texts.insert(record.position, record);
+    pub(super) fn add(&self, records: Vec<Record>) {
+        self.extend(records.iter().map(|record| (record.position, record.key.clone())));
+        records.into_iter().for_each(|record| self.texts.insert(record.position, record));
+    }
+
+    /// Keeps the text of a fact that was read, where its key is known here: only then is it found again.
+    pub(super) fn keep(&self, record: &Record) {
+        let known = self.read().at(record.position) == Some(&record.key);
+        if known {
+            self.texts.insert(record.position, record.clone());
         }
-        known.trim();
     }
 
     /// Where a key is behind a position.
@@ -105,8 +110,8 @@ impl Tail {
 
     /// The fact under a key, where its text is kept.
     pub(super) fn get(&self, key: &Key) -> Option<Record> {
-        let known = self.read();
-        known.texts.get(&known.position(key)?).cloned()
+        let position = self.read().position(key)?;
+        self.texts.get(&position)
     }
 
     /// The key at a position.
@@ -177,11 +182,6 @@ impl Known {
                 }
             }
         }
-        while self.bytes > BYTES_MAX
-            && let Some(oldest) = self.oldest.pop_front()
-        {
-            self.bytes -= self.texts.remove(&oldest).map_or(0, |record| record.event.len());
-        }
     }
 }
 
@@ -201,13 +201,13 @@ mod tests {
     }
 
     #[test]
-    fn the_oldest_texts_go_first_and_the_bound_holds() {
+    fn texts_are_kept_within_their_bound_and_keys_beyond_it() {
         let tail = Tail::behind(0);
-        tail.keep((1..=40).map(|n| record(n, &"x".repeat(1024 * 1024))).collect());
-        let there = |n| tail.get(&key(n)).map(|record| record.position);
-        assert_eq!((there(1), there(8), there(9), there(40)), (None, None, Some(9), Some(40)));
-        assert_eq!(tail.read().bytes, BYTES_MAX);
-        assert_eq!(tail.find(&key(1), 0), Found::At(1), "its key is still known");
+        tail.add((1..=100).map(|n| record(n, &"x".repeat(1024 * 1024))).collect());
+        let kept: Vec<u64> = (1..=100).filter(|n| tail.get(&key(*n)).is_some()).collect();
+        assert!((32..=64).contains(&kept.len()), "{kept:?}");
+        assert!(kept.iter().all(|n| tail.get(&key(*n)).is_some_and(|record| record.position == *n)));
+        assert!((1..=100).all(|n| tail.find(&key(n), 0) == Found::At(n)));
     }
 
     #[test]
@@ -225,8 +225,8 @@ mod tests {
     fn a_gap_stays_a_gap_until_the_log_is_read() {
         let tail = Tail::behind(0);
         // Another process has written 2.
-        tail.keep(vec![record(1, "one")]);
-        tail.keep(vec![record(3, "three")]);
+        tail.add(vec![record(1, "one")]);
+        tail.add(vec![record(3, "three")]);
         assert_eq!((tail.end(), tail.find(&key(3), 0)), (1, Found::Nowhere));
         tail.extend((2..=3).map(|n| (n, key(n))));
         assert_eq!((tail.end(), tail.get(&key(3)).map(|it| it.position)), (3, Some(3)));

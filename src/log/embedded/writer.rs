@@ -75,7 +75,7 @@ fn write_all(mut connection: Connection, requests: &Receiver<Request>, announce:
                 let first = end.appended.first().map_or(0, |record| record.position);
                 // Where that fails, the next reader catches up, and meets the fault.
                 if first <= tail.end() + 1 || catch_up(tail, &connection).is_ok() {
-                    tail.keep(end.appended);
+                    tail.add(end.appended);
                 }
                 announce.send_replace(end.position);
                 // A caller that went away has its facts in the log all the same.
