@@ -2,7 +2,7 @@
 
 use crate::{
     Scale, fresh,
-    report::{Limit, figure, median, ms, per_second, ratio, remark, timed},
+    report::{Limit, figure, median, ms, per_second, processor_time, ratio, remark, timed},
     workshop::{Workshop, id, sessions, type_of},
 };
 use flywheel::{
@@ -26,13 +26,19 @@ pub fn bench(scale: Scale) -> anyhow::Result<()> {
     let files = sessions(0..count)?;
     let data = fresh()?;
     let workshop = Workshop::open(data.path())?;
+    let before = processor_time();
     let times = workshop.run(&files)?;
+    let worked = processor_time().zip(before).map(|(after, before)| after - before);
     let total = per_second(count, times.total());
     figure(format_args!("{count} sessions at once, to a durable ready"), total, "sess/s", Limit::Least(3_000_000));
     for (what, time) in
         [("reading, judging, cleaning", times.read), ("appending", times.append), ("the stages", times.drive)]
     {
         figure(format_args!("  of a session: {what}"), ms(time) * 1000 / u128::from(count), "µs", Limit::None);
+    }
+    if let Some(worked) = worked {
+        let what = "  of a session: processor time, all threads together";
+        figure(what, ms(worked) * 1000 / u128::from(count), "µs", Limit::None);
     }
     let (rows, bare) = bare_limit(&workshop, data.path())?;
     let bare = per_second(count, bare);
