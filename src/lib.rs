@@ -6,6 +6,7 @@
 //! `stages` (the table and its plain functions), and the libraries the stages stand on.
 
 pub mod accept;
+pub mod blobs;
 pub mod bus;
 pub mod cli;
 pub mod commits;
@@ -30,6 +31,7 @@ pub mod stages;
 pub mod story;
 pub mod telemetry;
 pub mod templates;
+mod tls;
 pub mod trading;
 pub mod verify;
 pub mod views;

@@ -184,6 +184,9 @@ fn schema_error(document: &Document, error: &ValidationError<'_>) -> Problem {
     if let Kind::Required { property } = error.kind() {
         return missing(document, pointer, property.as_str().unwrap_or_default());
     }
+    if let Some(problem) = screenshot_digest(document, pointer, error.instance().as_ref()) {
+        return problem;
+    }
     let keyword = error.schema_path().as_str();
     let schema = keyword.rsplit_once('/').and_then(|(parent, _)| SCHEMA.pointer(parent)).unwrap_or(&Value::Null);
     let value = error.instance().as_ref();
@@ -206,6 +209,20 @@ fn schema_error(document: &Document, error: &ValidationError<'_>) -> Problem {
         _ => "wrong_type",
     };
     unexpected(document, code, pointer, span, schema, value)
+}
+
+/// A screenshot's digest that is none. The schema says of the whole screenshot that it is neither of two things.
+fn screenshot_digest(document: &Document, pointer: &str, screenshot: &Value) -> Option<Problem> {
+    const EXPECTED: &str = "the SHA-256 of the file, as 64 lower-case hexadecimal digits";
+    let is_digest = |text: &str| text.len() == 64 && text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
+    let wrong = screenshot.get("sha256").filter(|value| !value.is_null() && !value.as_str().is_some_and(is_digest))?;
+    let pointer = pointer.starts_with("/source_data/screenshots/").then(|| join(pointer, "sha256"))?;
+    let span = document.span(&pointer)?;
+    let meant = wrong.as_str().map(|text| text.trim().to_lowercase().trim_start_matches("sha256:").to_owned());
+    let message = format!("{}: expected {EXPECTED}; found {}", dotted(&pointer), words::found(wrong));
+    let problem = Problem::error(&document.source, "bad_digest", span, message).at(pointer).expected(EXPECTED);
+    let problem = problem.hint("`flywheel blob put FILE` uploads the file and prints its digest");
+    Some(problem.did_you_mean(meant.filter(|meant| is_digest(meant))))
 }
 
 /// `metadata.commits: expected a whole number, 0 or more; found "eight"`.
