@@ -58,7 +58,7 @@ pub enum Store {
     /// A folder, or a bucket of S3.
     Objects(Objects),
     /// The bus's bucket.
-    Bucket(Bucket),
+    Bucket(Box<Bucket>),
 }
 
 impl Store {
@@ -78,7 +78,7 @@ impl Store {
                 Some(place) => Objects::s3(place, environment).map(Self::Objects),
                 None => Ok(Self::Objects(Objects::folder(PathBuf::from(setting), false))),
             },
-            (None, Some(address)) => Ok(Self::Bucket(Bucket::new(address))),
+            (None, Some(address)) => Ok(Self::Bucket(Box::new(Bucket::new(address)))),
             (None, None) => Ok(Self::Objects(Objects::folder(data.join("blobs"), true))),
         }
     }

@@ -4,7 +4,7 @@ use super::{
     document::{Children, Document, Member, Node, join, tokens},
     plain,
     report::{PROBLEMS_MAX, Problem},
-    words,
+    screenshot, words,
 };
 use crate::trading::settings::{self, Settings};
 use flywheel_events::{AgentId, SessionCompleted, SessionType, stamp, work_session};
@@ -184,7 +184,7 @@ fn schema_error(document: &Document, error: &ValidationError<'_>) -> Problem {
     if let Kind::Required { property } = error.kind() {
         return missing(document, pointer, property.as_str().unwrap_or_default());
     }
-    if let Some(problem) = screenshot_digest(document, pointer, error.instance().as_ref()) {
+    if let Some(problem) = screenshot::digest(document, pointer, error.instance().as_ref()) {
         return problem;
     }
     let keyword = error.schema_path().as_str();
@@ -209,20 +209,6 @@ fn schema_error(document: &Document, error: &ValidationError<'_>) -> Problem {
         _ => "wrong_type",
     };
     unexpected(document, code, pointer, span, schema, value)
-}
-
-/// A screenshot's digest that is none. The schema says of the whole screenshot that it is neither of two things.
-fn screenshot_digest(document: &Document, pointer: &str, screenshot: &Value) -> Option<Problem> {
-    const EXPECTED: &str = "the SHA-256 of the file, as 64 lower-case hexadecimal digits";
-    let is_digest = |text: &str| text.len() == 64 && text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
-    let wrong = screenshot.get("sha256").filter(|value| !value.is_null() && !value.as_str().is_some_and(is_digest))?;
-    let pointer = pointer.starts_with("/source_data/screenshots/").then(|| join(pointer, "sha256"))?;
-    let span = document.span(&pointer)?;
-    let meant = wrong.as_str().map(|text| text.trim().to_lowercase().trim_start_matches("sha256:").to_owned());
-    let message = format!("{}: expected {EXPECTED}; found {}", dotted(&pointer), words::found(wrong));
-    let problem = Problem::error(&document.source, "bad_digest", span, message).at(pointer).expected(EXPECTED);
-    let problem = problem.hint("`flywheel blob put FILE` uploads the file and prints its digest");
-    Some(problem.did_you_mean(meant.filter(|meant| is_digest(meant))))
 }
 
 /// `metadata.commits: expected a whole number, 0 or more; found "eight"`.
@@ -464,7 +450,7 @@ fn nearest_span(document: &Document, pointer: &str) -> Range<usize> {
 }
 
 /// A pointer as people write it: `source_data.git_commits[1].hash`.
-fn dotted(pointer: &str) -> String {
+pub(super) fn dotted(pointer: &str) -> String {
     let mut dotted = String::new();
     for token in tokens(pointer) {
         if token.bytes().all(|byte| byte.is_ascii_digit()) && !token.is_empty() {

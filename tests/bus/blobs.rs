@@ -17,7 +17,7 @@ use flywheel::{
 };
 use flywheel_events::{Digest, Key};
 use serde_json::{Value, json};
-use std::{fs, path::Path};
+use std::{fs, path::Path, process::Command};
 use tokio::io::AsyncReadExt as _;
 
 /// A picture, of which nothing but its head matters.
@@ -156,6 +156,41 @@ async fn the_buss_bucket_keeps_the_laws() {
         tokio::task::block_in_place(|| server.start_again());
     });
     assert_eq!(found.expect("is there").len(), 400_000);
+}
+
+/// Reads an object as any client of an object store does.
+const READ: &str = "
+import asyncio, nats, os, sys
+async def main():
+    bus = await nats.connect(os.environ['NATS_URL'])
+    bucket = await bus.jetstream().object_store('FLYWHEEL_BLOBS')
+    sys.stdout.buffer.write((await bucket.get(sys.argv[1])).data)
+    await bus.drain()
+asyncio.run(main())
+";
+
+#[tokio::test]
+async fn python_uploads_and_reads_what_others_uploaded() {
+    let server = nats::Server::start();
+    setup(&place::bus(&server).await, &Topology::default()).await.expect("sets up");
+    let address = Address { url: server.url.clone(), ..Address::default() };
+    let store = Store::open(None, Some(address), Path::new("."), &[]).expect("opens");
+    let python = |arguments: &[&str]| {
+        let program = Path::new(env!("CARGO_MANIFEST_DIR")).join(".tools/python/bin/python");
+        let ran = Command::new(program).args(arguments).env("NATS_URL", &server.url).output().expect("runs");
+        assert!(ran.status.success(), "{}", String::from_utf8_lossy(&ran.stderr));
+        ran.stdout
+    };
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("large");
+    let large = vec![3; 300_000];
+    fs::write(&file, &large).expect("writes");
+    let example = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/bus/clients/upload.py");
+    let said = String::from_utf8(python(&[example, file.to_str().expect("UTF-8")])).expect("text");
+    assert_eq!(said.trim(), Digest::of(&large).to_string());
+    assert_eq!(store.get(&Digest::of(&large)).await, Ok(large.into()));
+    let digest = store.put(vec![4; 300_000].into()).await.expect("stores").digest;
+    assert_eq!(python(&["-c", READ, &digest.to_string()]), vec![4; 300_000]);
 }
 
 /// The upload that the first entry of a name leads to.
