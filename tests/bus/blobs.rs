@@ -12,7 +12,7 @@ use base64::{Engine as _, engine::general_purpose::URL_SAFE};
 use bytes::Bytes;
 use flywheel::{
     blobs::{BYTES_MAX, Error, Store},
-    bus::{Address, Topology, setup},
+    bus::{Address, BusLog, Topology, setup},
     log::Log as _,
 };
 use flywheel_events::{Digest, Key};
@@ -87,6 +87,18 @@ async fn s3_keeps_the_laws() {
     assert!(matches!(open("s3://flywheel", &environment).get(&digest).await, Err(Error::Unreachable(_))));
 }
 
+#[test]
+fn s3_is_reached_by_tls_if_its_certificate_is_trusted() {
+    let (server, place) = (s3::Server::with_tls(), Place::alone());
+    let mut get = place.command(&["blob", "get", &Digest::of(b"x").to_string()]);
+    get.envs(server.environment()).env("FLYWHEEL_BLOBS", "s3://flywheel");
+    let ran = place::Ran::of(get.output().expect("runs"));
+    ran.failed(1, &["cannot be reached", "certificate"]);
+    assert!(!ran.err.contains("its-secret"), "{ran:?}");
+    get.env("SSL_CERT_FILE", server.certificate());
+    place::Ran::of(get.output().expect("runs")).failed(1, &["there is no such bucket"]);
+}
+
 /// Uploads without asking, as anybody with the right to it could.
 async fn forge(context: &jetstream::Context, digest: &Digest, bytes: &[u8], upload: &str) {
     let store = async |subject: String, bytes: Vec<u8>| {
@@ -156,6 +168,22 @@ async fn the_buss_bucket_keeps_the_laws() {
         tokio::task::block_in_place(|| server.start_again());
     });
     assert_eq!(found.expect("is there").len(), 400_000);
+}
+
+#[tokio::test]
+async fn a_bucket_that_is_full_refuses_uploads_and_stops_nothing_else() {
+    let server = nats::Server::start();
+    let bus = place::bus(&server).await;
+    let topology = Topology { blobs_bytes_max: 1024 * 1024, ..Topology::default() };
+    setup(&bus, &topology).await.expect("sets up");
+    let address = Address { url: server.url.clone(), ..Address::default() };
+    let store = Store::open(None, Some(address), Path::new("."), &[]).expect("opens");
+    let there = store.put(vec![1; 500_000].into()).await.expect("stores").digest;
+    let found = store.put(vec![2; 2_000_000].into()).await;
+    assert!(matches!(&found, Err(Error::Unusable(why)) if why.contains("maximum bytes exceeded")), "{found:?}");
+    assert_eq!(store.get(&there).await, Ok(vec![1; 500_000].into()));
+    let log = BusLog::open(bus, topology).await.expect("opens");
+    place::append(&log, 1..=3).await;
 }
 
 /// Reads an object as any client of an object store does.
