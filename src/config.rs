@@ -28,6 +28,12 @@ pub struct Settings {
     #[config(env = "FLYWHEEL_TEMPLATES", validate(named(templates), "must not be empty"))]
     pub templates: Option<PathBuf>,
 
+    /// Where binary files are kept, each under its digest: a folder, or `s3://bucket/prefix` with the credentials, region
+    /// and endpoint of the environment (`AWS_ACCESS_KEY_ID`, …). Default: the bus's own store where a bus is named, else
+    /// `blobs` inside the data folder.
+    #[config(env = "FLYWHEEL_BLOBS", validate = named_store)]
+    pub blobs: Option<String>,
+
     /// How long one call of git may take, in seconds.
     #[config(env = "FLYWHEEL_GIT_TIMEOUT_SECONDS", default = 30, validate(*git_timeout_seconds > 0, "must be at least 1"))]
     pub git_timeout_seconds: u64,
@@ -84,6 +90,10 @@ pub struct Settings {
     /// After how many seconds without a word a delivery of the bus goes to another worker.
     #[config(env = "FLYWHEEL_NATS_ACK_WAIT_SECONDS", default = 30, validate(*nats_ack_wait_seconds > 0, "must be at least 1"))]
     pub nats_ack_wait_seconds: u64,
+
+    /// Most that the bus keeps of binary files, in GiB. Beyond it an upload is refused.
+    #[config(env = "FLYWHEEL_NATS_BLOBS_GIB", default = 8, validate(*nats_blobs_gib > 0, "must be at least 1"))]
+    pub nats_blobs_gib: u32,
 }
 
 impl Settings {
@@ -98,6 +108,10 @@ impl Settings {
 
 fn named(path: &Path) -> bool {
     !path.as_os_str().is_empty()
+}
+
+fn named_store(blobs: &String) -> Result<(), &'static str> {
+    crate::blobs::misnamed(blobs).map_or(Ok(()), Err)
 }
 
 #[derive(Debug, thiserror::Error)]

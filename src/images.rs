@@ -4,15 +4,13 @@
 
 #![expect(clippy::disallowed_methods, reason = "reads screenshots")]
 
+use crate::blobs::BYTES_MAX;
 use flywheel_events::Digest;
 use std::{
     fs::File,
     io::{ErrorKind, Read as _},
     path::{Component, Path, PathBuf},
 };
-
-/// Most bytes of one image.
-pub const BYTES_MAX: u64 = 64 * 1024 * 1024;
 
 /// What an image is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -64,20 +62,28 @@ pub fn look(folder: &Path, roots: &[PathBuf], path: &str) -> Result<Image, Missi
     let mut bytes = Vec::new();
     let opened = File::open(&file).map_err(|_| Missing::Unreadable)?;
     opened.take(BYTES_MAX + 1).read_to_end(&mut bytes).map_err(|_| Missing::Unreadable)?;
+    of(&bytes)
+}
+
+/// The image that these bytes are.
+///
+/// # Errors
+/// Why they are none.
+pub fn of(bytes: &[u8]) -> Result<Image, Missing> {
     if bytes.is_empty() {
         return Err(Missing::Empty);
     }
     if bytes.len() as u64 > BYTES_MAX {
         return Err(Missing::TooLarge);
     }
-    let size = imagesize::blob_size(&bytes).map_err(|_| Missing::NotAnImage)?;
-    let format = imagesize::image_type(&bytes).map_err(|_| Missing::NotAnImage)?;
+    let size = imagesize::blob_size(bytes).map_err(|_| Missing::NotAnImage)?;
+    let format = imagesize::image_type(bytes).map_err(|_| Missing::NotAnImage)?;
     Ok(Image {
         format: name(&format),
         width: size.width as u64,
         height: size.height as u64,
         bytes: bytes.len() as u64,
-        digest: Digest::of(&bytes),
+        digest: Digest::of(bytes),
     })
 }
 
@@ -99,6 +105,22 @@ fn resolve(folder: &Path, roots: &[PathBuf], path: &str) -> Result<PathBuf, Miss
         (false, _) => Err(Missing::NotAFile),
         (true, true) => Err(Missing::TooLarge),
         (true, false) => Ok(file),
+    }
+}
+
+/// The media type of these bytes, where they are an image; of anything else, what any bytes are.
+pub fn media_type(bytes: &[u8]) -> &'static str {
+    use imagesize::ImageType;
+    match imagesize::image_type(bytes) {
+        Ok(ImageType::Png) => "image/png",
+        Ok(ImageType::Jpeg) => "image/jpeg",
+        Ok(ImageType::Gif) => "image/gif",
+        Ok(ImageType::Webp) => "image/webp",
+        Ok(ImageType::Bmp) => "image/bmp",
+        Ok(ImageType::Tiff) => "image/tiff",
+        Ok(ImageType::Heif(_)) => "image/heif",
+        Ok(ImageType::Jxl) => "image/jxl",
+        _ => "application/octet-stream",
     }
 }
 

@@ -1,11 +1,12 @@
 //! Flywheel turns finished work sessions into public artifacts.
 //!
 //! The program's parts, from the edge inwards: `cli` (commands), `intake` (parsing and judging input), `safety`
-//! (cleaning it), `log` (the one write primitive, and the embedded
+//! (cleaning it), `blobs` (binary files under their digests), `log` (the one write primitive, and the embedded
 //! backend), `bus` (the backend on NATS JetStream), `runner` (deliver, run, append, acknowledge),
 //! `stages` (the table and its plain functions), and the libraries the stages stand on.
 
 pub mod accept;
+pub mod blobs;
 pub mod bus;
 pub mod cli;
 pub mod commits;
@@ -30,6 +31,7 @@ pub mod stages;
 pub mod story;
 pub mod telemetry;
 pub mod templates;
+mod tls;
 pub mod trading;
 pub mod verify;
 pub mod views;

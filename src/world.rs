@@ -1,5 +1,8 @@
 //! The world as stages may look at it: bounded, read only.
 
+use crate::blobs;
+use bytes::Bytes;
+use flywheel_events::{Digest, SessionId};
 use std::{
     path::{Path, PathBuf},
     time::Duration,
@@ -17,12 +20,17 @@ pub struct Origin {
 }
 
 /// Finds a session's origin on this machine.
-pub type Origins = Box<dyn Fn(flywheel_events::SessionId) -> anyhow::Result<Option<Origin>> + Send + Sync>;
+pub type Origins = Box<dyn Fn(SessionId) -> anyhow::Result<Option<Origin>> + Send + Sync>;
+
+/// Finds a blob by its digest, from any machine.
+pub type Blobs = Box<dyn Fn(&Digest) -> Result<Bytes, blobs::Error> + Send + Sync>;
 
 /// What the stages that look at the world are given.
 pub struct World {
     /// Where sessions came from.
     pub origins: Origins,
+    /// Binary files.
+    pub blobs: Blobs,
     /// Folders under which repositories and screenshots may be read; canonical.
     pub roots: Vec<PathBuf>,
     /// How long one call of git may take.
@@ -53,6 +61,16 @@ pub enum Unreachable {
 }
 
 impl World {
+    /// One in which nothing can be seen.
+    pub fn nowhere() -> Self {
+        Self {
+            origins: Box::new(|_| Ok(None)),
+            blobs: Box::new(|_| Err(blobs::Error::NotFound)),
+            roots: vec![],
+            git_timeout: Duration::from_secs(30),
+        }
+    }
+
     /// The canonical path that `path` of a session in `folder` leads to, if it lies under a root.
     ///
     /// # Errors
@@ -113,8 +131,7 @@ mod tests {
         std::fs::create_dir_all(&secret).unwrap();
         std::fs::create_dir_all(base.join("rooted")).unwrap();
         std::os::unix::fs::symlink(&secret, root.join("link")).unwrap();
-        let world =
-            World { origins: Box::new(|_| Ok(None)), roots: vec![root.clone()], git_timeout: Duration::from_secs(10) };
+        let world = World { roots: vec![root.clone()], ..World::nowhere() };
         assert_eq!(world.resolve(&root, "repo"), Ok(root.join("repo")));
         assert_eq!(world.resolve(&root.join("repo"), "../repo/."), Ok(root.join("repo")));
         assert_eq!(world.resolve(&root, root.to_str().unwrap()), Ok(root.clone()));

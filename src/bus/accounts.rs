@@ -2,7 +2,7 @@
 
 use super::{
     Topology,
-    permissions::{API_ELSEWHERE, Permissions, Role},
+    permissions::{API_ELSEWHERE, Permissions, Role, UPLOADS},
     topology::METRICS,
 };
 use serde::Serialize;
@@ -72,6 +72,7 @@ pub fn configuration(users: &[User]) -> String {
     };
     let (log, metrics) = (of("FLYWHEEL"), of("METRICS"));
     let settings = "$SYS.REQ.SERVER.PING.VARZ";
+    let [parts, entries] = UPLOADS;
     let last = format!("STREAM.MSG.GET.{METRICS}");
     format!(
         "{HEAD}\
@@ -84,6 +85,8 @@ pub fn configuration(users: &[User]) -> String {
     exports: [
       {{ service: \"swarm.session.completed.*\", accounts: [AGENTS] }}
       {{ service: \"swarm.session.submit.*\", accounts: [AGENTS] }}
+      {{ service: \"{parts}\", accounts: [AGENTS] }}
+      {{ service: \"{entries}\", accounts: [AGENTS] }}
       {{ stream: \"flywheel.metrics.*\", accounts: [METRICS] }}
       {{ service: \"$JS.API.{last}\", accounts: [METRICS] }}
     ]
@@ -92,12 +95,14 @@ pub fn configuration(users: &[User]) -> String {
       {{ service: {{ account: SYS, subject: \"{settings}\" }} }}
     ]
   }}
-  # Whoever finishes sessions. What an agent names for its answer stays in here.
+  # Whoever finishes sessions, and uploads files. What an agent names for its answer stays in here.
   AGENTS {{
     users: $AGENTS
     imports: [
       {{ service: {{ account: FLYWHEEL, subject: \"swarm.session.completed.*\" }} }}
       {{ service: {{ account: FLYWHEEL, subject: \"swarm.session.submit.*\" }} }}
+      {{ service: {{ account: FLYWHEEL, subject: \"{parts}\" }} }}
+      {{ service: {{ account: FLYWHEEL, subject: \"{entries}\" }} }}
     ]
   }}
   # Whoever reads the metrics, as they come and the last of each.

@@ -178,7 +178,7 @@ fn report(event: &Event) {
 }
 
 /// An error with everything that led to it.
-pub(super) fn with_causes(error: &dyn std::error::Error) -> String {
+pub(crate) fn with_causes(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut source = error.source();
     while let Some(cause) = source {

@@ -25,12 +25,15 @@ mod subscription;
 mod supervise;
 mod topology;
 
+pub(crate) use connect::with_causes;
 pub use connect::{Address, Bus, connect};
 pub use differences::differences;
 pub use log::BusLog;
+pub(crate) use patience::Patience;
+pub(crate) use setup::stream_handle;
 pub use setup::{Change, Refused, setup};
 pub use supervise::{Life, Parts, supervise};
-pub use topology::{Topology, subject_of_step};
+pub use topology::{GIB, Topology, subject_of_step};
 
 use crate::log::Error;
 use std::fmt::Display;

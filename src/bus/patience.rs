@@ -17,7 +17,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 
 /// What is left of the patience with one call.
 #[derive(Debug)]
-pub(super) struct Patience {
+pub(crate) struct Patience {
     since: Option<Instant>,
     wait: Duration,
 }

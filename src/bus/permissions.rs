@@ -16,13 +16,16 @@ use super::{
 use crate::{
     log::Consumer,
     queue, runner,
-    stages::{Pipeline, pipelines},
+    stages::{Pipeline, Row, pipelines},
 };
 use flywheel_events::{AgentId, Fact as _, SessionReady, Step};
 use serde::Serialize;
 
 /// The object store's bucket of binary files.
 pub const BLOBS: &str = "FLYWHEEL_BLOBS";
+
+/// The subjects of uploaded files: their parts, and what names them.
+pub const UPLOADS: [&str; 2] = ["$O.FLYWHEEL_BLOBS.C.*", "$O.FLYWHEEL_BLOBS.M.*"];
 
 /// What services of the log's account are called in another, before the name of the call.
 pub const API_ELSEWHERE: &str = "flywheel.api";
@@ -46,7 +49,7 @@ pub enum Role {
     Serve,
     /// Reads the metrics.
     Metrics,
-    /// Publishes its own finished sessions.
+    /// Publishes its own finished sessions, and uploads files.
     Agent(AgentId),
 }
 
@@ -109,7 +112,13 @@ impl Role {
                 ..Permissions::default()
             },
             Self::Agent(agent) => Permissions {
-                publish: vec![format!("swarm.session.completed.{agent}"), format!("swarm.session.submit.{agent}")],
+                publish: [
+                    vec![format!("swarm.session.completed.{agent}"), format!("swarm.session.submit.{agent}")],
+                    UPLOADS.map(str::to_owned).to_vec(),
+                    // Its own account has no log, and says so at once: an upload looks first whether it is needed.
+                    vec![get(&blobs())],
+                ]
+                .concat(),
                 ..Permissions::default()
             },
         };
@@ -163,12 +172,20 @@ fn intake() -> Permissions {
     Permissions { publish: publish.concat(), subscribe, answer: true, ..Permissions::default() }
 }
 
+/// The stream of the object store's bucket.
+fn blobs() -> String {
+    format!("OBJ_{BLOBS}")
+}
+
 fn worker(topology: &Topology, wanted: impl Fn(&Step) -> bool) -> Permissions {
     let mut publish = vec![get(LOG)];
     for consumer in runner::consumers().into_iter().filter(|consumer| wanted(&consumer.name)) {
+        if of_step(pipelines(), &consumer.name, |row| row.world) {
+            publish.push(get(&blobs()));
+        }
         publish.extend(durable_names(topology, &consumer).iter().flat_map(|name| take(LOG, name)));
         publish.push(subject_of_step(&consumer.name));
-        if queues(pipelines(), &consumer.name) {
+        if of_step(pipelines(), &consumer.name, |row| row.emits == SessionReady::TYPE) {
             publish.push(subject_of_step(&queue::QUEUED));
         }
     }
@@ -177,10 +194,10 @@ fn worker(topology: &Topology, wanted: impl Fn(&Step) -> bool) -> Permissions {
     Permissions { publish, ..Permissions::default() }
 }
 
-/// Whether a step queues publications: the end of a run does.
-fn queues(pipelines: &[Pipeline], step: &Step) -> bool {
+/// Whether the row of a step is so: the end of a run queues publications, and what looks at the world may look at files.
+fn of_step(pipelines: &[Pipeline], step: &Step, is_so: impl Fn(&Row) -> bool) -> bool {
     let rows = pipelines.iter().flat_map(|pipeline| pipeline.stages.iter().map(move |row| (pipeline, row)));
-    rows.into_iter().any(|(pipeline, row)| row.emits == SessionReady::TYPE && runner::step_of(pipeline, row) == *step)
+    rows.into_iter().any(|(pipeline, row)| is_so(row) && runner::step_of(pipeline, row) == *step)
 }
 
 fn durable_names(topology: &Topology, consumer: &Consumer) -> Vec<String> {
@@ -199,7 +216,7 @@ fn reader(topology: &Topology) -> Permissions {
 
 /// Reads an object: its description, and its parts by a consumer that the client makes for it.
 fn read_blobs() -> Vec<String> {
-    let stream = format!("OBJ_{BLOBS}");
+    let stream = blobs();
     vec![
         format!("$JS.API.STREAM.INFO.{stream}"),
         get(&stream),
@@ -220,4 +237,25 @@ fn check(topology: &Topology) -> Permissions {
 /// Publishes each metric, above what is there.
 fn emitter() -> Permissions {
     Permissions { publish: vec!["flywheel.metrics.*".to_owned(), get(METRICS)], ..Permissions::default() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_worker_of_a_stage_reads_files_if_the_stage_looks_at_the_world() {
+        let reads = |step: &str| {
+            let allowed = Role::Stage(step.parse().expect("a step")).permissions(&Topology::default());
+            allowed.publish.contains(&get(&blobs()))
+        };
+        assert!(reads("life_aria-gallery"));
+        assert!(!reads("life_aria-devlog"));
+        assert!(!reads("trade-thread"));
+    }
+
+    #[test]
+    fn uploads_are_the_buckets() {
+        assert!(UPLOADS.iter().all(|subject| subject.split('.').nth(1) == Some(BLOBS)));
+    }
 }

@@ -166,6 +166,6 @@ pub(super) async fn create_consumer(
 }
 
 /// A handle on a stream that asks the server nothing: a stage's worker may not look at streams.
-pub(super) async fn stream_handle(bus: &Bus, name: &str) -> Result<stream::Stream<()>, Error> {
+pub(crate) async fn stream_handle(bus: &Bus, name: &str) -> Result<stream::Stream<()>, Error> {
     bus.jetstream.get_stream_no_info(name).await.map_err(|error| failed(&format!("use the stream {name}"), error))
 }

@@ -1,5 +1,6 @@
 //! What the bus consists of, worked out from the stage table.
 
+use super::permissions::BLOBS;
 use crate::{log::Consumer, runner};
 use async_nats::jetstream::{
     consumer::{AckPolicy, DeliverPolicy, pull},
@@ -33,7 +34,10 @@ const DUPLICATE_WINDOW: Duration = Duration::from_secs(120);
 const ACK_PENDING_MAX: i64 = 16_384;
 
 /// Most bytes that wait in the inbox. Beyond them a publish is refused, and its agent knows.
-const INBOX_BYTES_MAX: i64 = 4 * 1024 * 1024 * 1024;
+const INBOX_BYTES_MAX: i64 = 4 * GIB;
+
+/// Bytes of a gibibyte.
+pub const GIB: i64 = 1024 * 1024 * 1024;
 
 /// How long a refusal can be read.
 const REJECTED_AGE_MAX: Duration = Duration::from_secs(30 * 24 * 3600);
@@ -47,11 +51,13 @@ pub struct Topology {
     pub partitions: u8,
     /// After how long without a word a delivery goes to another worker.
     pub ack_wait: Duration,
+    /// Most bytes of binary files. Beyond them an upload is refused: they must not take the disk from the log.
+    pub blobs_bytes_max: i64,
 }
 
 impl Default for Topology {
     fn default() -> Self {
-        Self { replicas: 1, partitions: 1, ack_wait: Duration::from_secs(30) }
+        Self { replicas: 1, partitions: 1, ack_wait: Duration::from_secs(30), blobs_bytes_max: 8 * GIB }
     }
 }
 
@@ -100,6 +106,14 @@ impl Topology {
             Config {
                 max_age: REJECTED_AGE_MAX,
                 ..stream(REJECTED, "What was refused at the inbox, with the reasons", "flywheel.rejected.*")
+            },
+            Config {
+                // An object store as every client reads it, but for the messages that purge others: no `allow_rollup`.
+                subjects: vec![format!("$O.{BLOBS}.C.>"), format!("$O.{BLOBS}.M.>")],
+                max_bytes: self.blobs_bytes_max,
+                discard: DiscardPolicy::New,
+                allow_direct: true,
+                ..stream(&format!("OBJ_{BLOBS}"), "Binary files, each under its digest", "")
             },
         ]
     }

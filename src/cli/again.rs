@@ -66,7 +66,7 @@ pub fn run(command: &'static str, options: &Options, choice: &Choice<'_>, contex
     if through(&options.reach, context)? == Through::Bus {
         return on_bus(&options.reach, context, async |log| ask(command, options, choice, log, context).await);
     }
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_time().build()?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(run_async(command, options, choice, context))
 }
 
@@ -81,7 +81,8 @@ async fn run_async(
     let (log, local) = log::open_both(context)?;
     let known = known(&log, options.session).await?;
     let cleaner = Cleaner::new(own_context());
-    let tools = workshop::tools(templates, cleaner.clone(), &local, &options.repo_root, context)?;
+    let blobs = workshop::blobs(&options.reach, &context.settings)?;
+    let tools = workshop::tools(templates, cleaner.clone(), &local, blobs, &options.repo_root, context)?;
 
     let file = local.session_file(known.id)?;
     let mut report = SessionReport::of(file.as_deref(), known.id, known.session_type, vec![]);

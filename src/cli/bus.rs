@@ -8,7 +8,7 @@ mod setup;
 
 use super::{Context, Exit, Mistake};
 use crate::{
-    bus::{self, Address, Bus, Topology},
+    bus::{self, Address, Bus, GIB, Topology},
     config::Settings,
 };
 use std::time::Duration;
@@ -47,7 +47,7 @@ pub fn run(args: Args, context: &Context) -> anyhow::Result<Exit> {
 }
 
 /// How a command reaches the bus.
-#[derive(Debug, Clone, clap::Args)]
+#[derive(Debug, Clone, Default, clap::Args)]
 pub struct Reach {
     /// The bus, like nats://host:4222; several servers separated by commas [env: FLYWHEEL_NATS_URL]
     #[arg(long, value_name = "URL")]
@@ -95,6 +95,7 @@ pub fn topology(settings: &Settings) -> Topology {
         replicas: settings.nats_replicas,
         partitions: settings.nats_partitions,
         ack_wait: Duration::from_secs(settings.nats_ack_wait_seconds),
+        blobs_bytes_max: i64::from(settings.nats_blobs_gib) * GIB,
     }
 }
 

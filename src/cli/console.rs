@@ -52,7 +52,12 @@ impl Console {
 
     /// The result as it is, without a line end of its own.
     pub fn text(&self, text: &str) {
-        kept(io::stdout().lock().write_all(text.as_bytes()));
+        self.bytes(text.as_bytes());
+    }
+
+    /// The result as it is, which need not be text.
+    pub fn bytes(&self, bytes: &[u8]) {
+        kept(io::stdout().lock().write_all(bytes));
     }
 
     /// Why results could not be written, where they could not: what a reader that went away missed is among them.

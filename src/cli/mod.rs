@@ -5,6 +5,7 @@
 
 mod again;
 mod asyncapi;
+mod blob;
 mod bus;
 mod completions;
 mod config;
@@ -99,6 +100,8 @@ enum Command {
     Failures(failures::Args),
     /// Check that the log, the files and the read models are what was recorded.
     Verify(verify::Args),
+    /// Upload and fetch binary files: screenshots.
+    Blob(blob::Args),
     /// Set up and examine the bus of a swarm.
     Bus(bus::Args),
     /// Run everything the swarm needs in one process.
@@ -130,7 +133,9 @@ impl Command {
             Self::Run(_) | Self::Session(_) | Self::Log(_) | Self::Replay(_) | Self::Queue(_) => true,
             Self::Manifest(_) | Self::Failures(_) | Self::Verify(_) | Self::Watch(_) => true,
             Self::Retry(_) | Self::Rerun(_) | Self::Metrics(_) | Self::Feedback(_) => true,
-            Self::Bus(_) | Self::Worker(_) | Self::Intake(_) | Self::Serve(_) | Self::Replica(_) => true,
+            Self::Blob(_) | Self::Bus(_) | Self::Worker(_) | Self::Intake(_) | Self::Serve(_) | Self::Replica(_) => {
+                true
+            }
             Self::Config(args) => args.needs_settings(),
             Self::Schema(_) | Self::Asyncapi(_) | Self::Stages(_) | Self::Completions(_) | Self::Man(_) => false,
         }
@@ -243,6 +248,7 @@ fn start(cli: Cli, console: Console) -> anyhow::Result<Exit> {
         Command::Verify(args) => verify::run(&args, context),
         Command::Watch(args) => watch::run(&args, context),
         Command::Queue(args) => queue::run(args, context),
+        Command::Blob(args) => blob::run(args, context),
         Command::Bus(args) => bus::run(args, context),
         Command::Serve(args) => serve::run(&args, context),
         Command::Intake(args) => intake::run(&args, context),

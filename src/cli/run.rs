@@ -4,7 +4,7 @@ pub(super) mod report;
 
 pub(super) use super::workshop::own_context;
 
-use super::{Context, Exit, Mistake, through::refuse_replica, workshop};
+use super::{Context, Exit, Mistake, bus::Reach, through::refuse_replica, workshop};
 use crate::{
     accept, drive, files,
     intake::{
@@ -93,7 +93,7 @@ pub fn run(args: Args, context: &Context) -> anyhow::Result<Exit> {
         0 | 1 => tokio::runtime::Builder::new_current_thread(),
         _ => tokio::runtime::Builder::new_multi_thread(),
     };
-    let runtime = runtime.enable_time().build()?;
+    let runtime = runtime.enable_all().build()?;
     runtime.block_on(run_all(args, context))
 }
 
@@ -114,7 +114,8 @@ async fn run_all(args: Args, context: &Context) -> anyhow::Result<Exit> {
         let (log, local) = super::log::open_with_local(context)?;
         let after = log.head().await?;
         accept_all(&mut jobs, &log, &local).await?;
-        let tools = workshop::tools(templates, cleaner, &local, &roots, context)?;
+        let blobs = workshop::blobs(&Reach::default(), settings)?;
+        let tools = workshop::tools(templates, cleaner, &local, blobs, &roots, context)?;
         drive_all(&jobs, &log, Arc::new(tools), after, context).await?;
         drive::forget_ended(&log).await?;
         return finish(jobs, Some((&log, &local)), &out, &args, context).await;

@@ -25,7 +25,7 @@ pub struct Args {
 
 /// Runs the command.
 pub fn run(args: &Args, context: &Context) -> anyhow::Result<Exit> {
-    let tools = args.tools.open(context)?;
+    let tools = args.tools.open(&args.reach, context)?;
     let address = args.reach.address(&context.settings)?;
     let topology = bus::topology(&context.settings);
     staying::run(async |parts| {

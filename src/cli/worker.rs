@@ -44,19 +44,20 @@ impl ToolArgs {
     ///
     /// # Errors
     /// When the templates or the data folder cannot be used.
-    pub fn open(&self, context: &Context) -> anyhow::Result<Arc<Tools>> {
+    pub fn open(&self, reach: &Reach, context: &Context) -> anyhow::Result<Arc<Tools>> {
         let settings = &context.settings;
         let local = Local::open(&settings.data)?;
         let templates = workshop::templates(self.templates.as_deref(), settings)?;
         let cleaner = Cleaner::new(workshop::own_context());
-        Ok(Arc::new(workshop::tools(templates, cleaner, &local, &self.repo_roots, context)?))
+        let blobs = workshop::blobs(reach, settings)?;
+        Ok(Arc::new(workshop::tools(templates, cleaner, &local, blobs, &self.repo_roots, context)?))
     }
 }
 
 /// Runs the command.
 pub fn run(args: &Args, context: &Context) -> anyhow::Result<Exit> {
     let stages = known(&args.stages)?;
-    let tools = args.tools.open(context)?;
+    let tools = args.tools.open(&args.reach, context)?;
     let address = args.reach.address(&context.settings)?;
     staying::run(async |parts| {
         args.figures.begin(parts, &address, context).await?;

@@ -1,8 +1,9 @@
 //! What a command needs that runs stages: templates, the world, what to clean away, and where to write.
 #![expect(clippy::disallowed_methods, reason = "reads the environment and the current folder")]
 
-use super::{Context, Mistake, check_utf8};
+use super::{Context, Mistake, bus::Reach, check_utf8};
 use crate::{
+    blobs::Store,
     config::Settings,
     local::Local,
     runner::Tools,
@@ -11,9 +12,11 @@ use crate::{
     world::World,
 };
 use std::{
+    ffi::OsString,
     path::{Path, PathBuf},
     time::Duration,
 };
+use tokio::runtime::Handle;
 
 /// The templates: built in, or those of the folder that was given or configured.
 pub fn templates(given: Option<&Path>, settings: &Settings) -> anyhow::Result<Templates> {
@@ -35,17 +38,33 @@ pub fn out_folder(given: Option<&Path>, settings: &Settings) -> anyhow::Result<P
     Ok(out)
 }
 
+/// Where binary files are kept, as the settings say.
+///
+/// # Errors
+/// When they name no store.
+pub fn blobs(reach: &Reach, settings: &Settings) -> anyhow::Result<Store> {
+    let has_bus = reach.nats.is_some() || settings.nats_url.is_some();
+    let bus = has_bus.then(|| reach.address(settings)).transpose()?;
+    Store::open(settings.blobs.as_deref(), bus, &settings.data, &environment()).map_err(|error| {
+        let hint = "see `blobs` in the documentation of the settings: `flywheel config template`";
+        Mistake::new(error.to_string(), hint).into()
+    })
+}
+
 /// What every stage is given. `roots` are those of the command line.
 pub fn tools(
     templates: Templates,
     cleaner: Cleaner,
     local: &Local,
+    blobs: Store,
     roots: &[PathBuf],
     context: &Context,
 ) -> anyhow::Result<Tools> {
     let local = local.clone();
     let world = World {
         origins: Box::new(move |session| local.origin(session)),
+        // A stage that looks at the world has a thread of the runtime to itself.
+        blobs: Box::new(move |digest| Handle::current().block_on(blobs.get(digest))),
         roots: existing_roots(roots, context)?,
         git_timeout: Duration::from_secs(context.settings.git_timeout_seconds),
     };
@@ -75,9 +94,15 @@ fn existing_roots(given: &[PathBuf], context: &Context) -> anyhow::Result<Vec<Pa
 /// What the process knows of itself and must never write down.
 pub fn own_context() -> safety::Context {
     const SECRET_WORDS: [&str; 6] = ["TOKEN", "SECRET", "PASSWORD", "PASSWD", "API_KEY", "CREDENTIAL"];
-    let held_secrets = std::env::vars_os()
-        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+    let held_secrets = environment()
+        .into_iter()
         .filter(|(name, _)| SECRET_WORDS.iter().any(|word| name.to_uppercase().contains(word)))
         .collect();
     safety::Context { home: std::env::var("HOME").ok(), held_secrets }
+}
+
+/// The variables of the environment that are text.
+fn environment() -> Vec<(String, String)> {
+    let text = |(name, value): (OsString, OsString)| Some((name.into_string().ok()?, value.into_string().ok()?));
+    std::env::vars_os().filter_map(text).collect()
 }

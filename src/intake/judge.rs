@@ -4,7 +4,7 @@ use super::{
     document::{Children, Document, Member, Node, join, tokens},
     plain,
     report::{PROBLEMS_MAX, Problem},
-    words,
+    screenshot, words,
 };
 use crate::trading::settings::{self, Settings};
 use flywheel_events::{AgentId, SessionCompleted, SessionType, stamp, work_session};
@@ -193,6 +193,9 @@ fn schema_error(document: &Document, error: &ValidationError<'_>) -> Problem {
     let pointer = error.instance_path().as_str();
     if let Kind::Required { property } = error.kind() {
         return missing(document, pointer, property.as_str().unwrap_or_default());
+    }
+    if let Some(problem) = screenshot::digest(document, pointer, error.instance().as_ref()) {
+        return problem;
     }
     let keyword = error.schema_path().as_str();
     let schema = keyword.rsplit_once('/').and_then(|(parent, _)| SCHEMA.pointer(parent)).unwrap_or(&Value::Null);
@@ -462,7 +465,7 @@ fn nearest_span(document: &Document, pointer: &str) -> Range<usize> {
 }
 
 /// A pointer as people write it: `source_data.git_commits[1].hash`.
-fn dotted(pointer: &str) -> String {
+pub(super) fn dotted(pointer: &str) -> String {
     let mut dotted = String::new();
     for token in tokens(pointer) {
         if token.bytes().all(|byte| byte.is_ascii_digit()) && !token.is_empty() {

@@ -7,6 +7,7 @@ pub mod document;
 mod judge;
 mod plain;
 pub mod report;
+mod screenshot;
 pub mod session;
 pub mod source;
 pub mod syntax;

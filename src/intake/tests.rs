@@ -92,6 +92,9 @@ fn every_bad_file_says_what_and_where() {
         (with("def456ghi789", "a\\nb"), &["bad_text 7:46"]),
         (with("[{ \"hash\": \"def456ghi789\" }]", "{}"), &["wrong_type 7:35"]),
         (with("\"git_commits\"", "\"screenshots\": [[\"a.png\"]], \"git_commits\""), &["wrong_type 7:36"]),
+        (with_screenshot(r#"{ "path": "a.png", "sha256": "abc" }"#), &["bad_digest 7:65"]),
+        (with_screenshot(r#"{ "path": "a.png", "sha256": 7 }"#), &["bad_digest 7:65"]),
+        (with_screenshot(&format!(r#"{{ "path": "a.png", "sha256": "{}" }}"#, "AB".repeat(32))), &["bad_digest 7:65"]),
         (deep(64), &["too_deep 10:82"]),
         ("[".repeat(100_000), &["too_deep 1:65"]),
     ];
@@ -99,6 +102,28 @@ fn every_bad_file_says_what_and_where() {
         assert_eq!(errors(file.as_bytes()), expect, "{}", &file[..file.len().min(600)]);
     }
     assert!(read("x", deep(63).as_bytes(), None).is_ok());
+}
+
+/// The good session with a screenshot.
+fn with_screenshot(screenshot: &str) -> String {
+    with("\"git_commits\"", &format!("\"screenshots\": [{screenshot}], \"git_commits\""))
+}
+
+#[test]
+fn a_screenshot_may_have_the_digest_of_its_file() {
+    let digest = "ab".repeat(32);
+    for (sha256, expect) in [(format!("\"{digest}\""), Some(digest.as_str())), ("null".to_owned(), None)] {
+        let file = with_screenshot(&format!(r#"{{ "path": "a.png", "sha256": {sha256} }}"#));
+        let accepted = read("x", file.as_bytes(), None).expect("a good session");
+        let found = accepted.session.source_data.screenshots[0].sha256().map(ToString::to_string);
+        assert_eq!(found.as_deref(), expect);
+    }
+    for wrong in [digest.to_uppercase(), format!("sha256:{digest}")] {
+        let file = with_screenshot(&format!(r#"{{ "path": "a.png", "sha256": "{wrong}" }}"#));
+        let report = refused(file.as_bytes());
+        assert_eq!(report.errors[0].pointer, "/source_data/screenshots/0/sha256");
+        assert_eq!(report.errors[0].did_you_mean.as_deref(), Some(digest.as_str()), "{wrong}");
+    }
 }
 
 #[test]

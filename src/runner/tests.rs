@@ -5,7 +5,7 @@ use crate::{
     local::Local,
     log::{EmbeddedLog, NewFact},
     stages::{Inputs, Row, Stop, graph::stage, ready},
-    world::Origin,
+    world::World,
 };
 use flywheel_events::{
     CreationExtracted, Fact, FailureClass, Key, LessonsExtracted, Outcome, RepoScanned, SessionCompleted, SessionId,
@@ -71,7 +71,7 @@ fn table() -> &'static [Pipeline] {
 }
 
 fn tools() -> Arc<Tools> {
-    let world = World { origins: Box::new(|_| Ok(None::<Origin>)), roots: vec![], git_timeout: Duration::from_secs(1) };
+    let world = World::nowhere();
     let templates = Templates::load(None).expect("the built-in ones");
     Arc::new(Tools { templates, world, cleaner: Cleaner::new(safety::Context::default()) })
 }

@@ -4,6 +4,7 @@
 //! message goes on from there. A header that is no trace context is none.
 #![expect(clippy::disallowed_methods, reason = "OpenTelemetry is set up by its environment")]
 
+use crate::tls;
 use opentelemetry::{
     propagation::{Extractor, TextMapPropagator as _},
     trace::{TraceContextExt as _, TracerProvider as _},
@@ -36,6 +37,7 @@ impl Tracing {
         if !names.into_iter().any(set) {
             return Ok(None);
         }
+        tls::use_ring();
         let exporter = opentelemetry_otlp::SpanExporter::builder().with_http().build()?;
         // `OTEL_SERVICE_NAME` and `OTEL_RESOURCE_ATTRIBUTES` go before this.
         let mut resource = Resource::builder();

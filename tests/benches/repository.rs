@@ -16,7 +16,6 @@ use std::{
     io::{BufWriter, Write},
     path::{Path, PathBuf},
     process::{Command, Stdio},
-    time::Duration,
 };
 
 /// Commits of the session.
@@ -56,7 +55,7 @@ fn world(repository: &Path) -> anyhow::Result<World> {
     let folder = root.clone();
     let origin =
         move |_| Ok(Some(Origin { folder: folder.clone(), repo_path: Some(".".to_owned()), screenshots: vec![] }));
-    Ok(World { origins: Box::new(origin), roots: vec![root], git_timeout: Duration::from_secs(30) })
+    Ok(World { origins: Box::new(origin), roots: vec![root], ..World::nowhere() })
 }
 
 fn session(commits: u64, list: &[serde_json::Value]) -> anyhow::Result<SessionCompleted> {

@@ -1,6 +1,7 @@
 //! The bus with everything around it: real servers, real processes. A module a topic.
 #![allow(clippy::disallowed_methods, reason = "tests work with files and programs")]
 
+mod blobs;
 mod clients;
 mod cluster;
 mod deployed;
@@ -14,6 +15,8 @@ mod old;
 mod place;
 mod reconcile;
 mod replica;
+#[path = "../support/s3.rs"]
+mod s3;
 mod secrets;
 mod security;
 mod swarm;

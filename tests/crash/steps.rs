@@ -157,11 +157,7 @@ async fn run_on(log: &Mortal, local: &Local, file: &Path) -> Result<(), Error> {
     let origins = local.clone();
     let tools = Tools {
         templates: Templates::load(None).expect("the built-in ones"),
-        world: World {
-            origins: Box::new(move |session| origins.origin(session)),
-            roots: vec![],
-            git_timeout: Duration::from_secs(5),
-        },
+        world: World { origins: Box::new(move |session| origins.origin(session)), ..World::nowhere() },
         cleaner,
     };
     drive::drive(log, &Arc::new(tools), [(id, run)].into(), position - 1, |_| {}).await

@@ -1,6 +1,6 @@
 //! `session.completed`: what an agent says it did. The entry of every pipeline, and the format of `work_session.json`.
 
-use crate::{AgentId, Fact, SessionId, stamp::Stamp};
+use crate::{AgentId, Digest, Fact, SessionId, stamp::Stamp};
 use rust_decimal::Decimal;
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize};
@@ -250,6 +250,9 @@ pub enum Screenshot {
         /// What it shows, for people who do not see it.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         alt: Option<String>,
+        /// SHA-256 of its bytes, as they were uploaded to the blob store: with it they are found from any machine.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        sha256: Option<Digest>,
     },
 }
 
@@ -258,6 +261,14 @@ impl Screenshot {
     pub fn path(&self) -> &str {
         match self {
             Self::Path(path) | Self::Described { path, .. } => path,
+        }
+    }
+
+    /// The digest of its bytes, where it was uploaded.
+    pub fn sha256(&self) -> Option<&Digest> {
+        match self {
+            Self::Path(_) => None,
+            Self::Described { sha256, .. } => sha256.as_ref(),
         }
     }
 }

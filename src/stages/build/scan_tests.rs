@@ -3,7 +3,7 @@
 use super::*;
 use crate::{git::testing::Sandbox, world::Origin};
 use serde_json::{Value, json};
-use std::{path::Path, time::Duration};
+use std::path::Path;
 
 fn session(metadata: Value, source_data: Value) -> SessionCompleted {
     serde_json::from_value(json!({
@@ -20,11 +20,7 @@ fn session(metadata: Value, source_data: Value) -> SessionCompleted {
 /// A world that may read `root`, to which the session came as a file in `root`.
 fn world(root: &Path, repo_path: Option<&str>) -> World {
     let origin = Origin { folder: root.to_owned(), repo_path: repo_path.map(str::to_owned), screenshots: vec![] };
-    World {
-        origins: Box::new(move |_| Ok(Some(origin.clone()))),
-        roots: vec![root.to_owned()],
-        git_timeout: Duration::from_secs(30),
-    }
+    World { origins: Box::new(move |_| Ok(Some(origin.clone()))), roots: vec![root.to_owned()], ..World::nowhere() }
 }
 
 fn messages(scanned: &RepoScanned) -> Vec<&str> {

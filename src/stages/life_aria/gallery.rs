@@ -1,7 +1,8 @@
-//! `gallery`: notes on each screenshot, as it lies on this machine. It looks at the world.
+//! `gallery`: notes on each screenshot, as it lies in the blob store or on this machine. It looks at the world.
 
 use super::{CLAIMS, mismatch, names};
 use crate::{
+    blobs,
     images::{self, Image, Missing},
     stages::Stop,
     story::evidence::without_root,
@@ -32,21 +33,33 @@ pub fn gallery(
         return Err(Stop::nothing("the session has no screenshots"));
     }
     let origin = (world.origins)(session.session_id).map_err(Stop::World)?;
-    let look = |i: usize, screenshot: &Screenshot| -> Result<Image, String> {
+    let on_this_machine = |i: usize, screenshot: &Screenshot| -> Result<Image, String> {
         let Some(origin) = &origin else { return Err("the session's folder is not on this machine".to_owned()) };
         if screenshot.path().trim().is_empty() {
             return Err("the session does not say where it lies".to_owned());
         }
-        if i >= LOOKED_AT_MAX {
-            return Err(format!("only the first {LOOKED_AT_MAX} are looked at"));
-        }
         let path = origin.screenshots.get(i).map_or_else(|| screenshot.path(), String::as_str);
         images::look(&origin.folder, &world.roots, path).map_err(|missing: Missing| missing.to_string())
+    };
+    let look = |i: usize, screenshot: &Screenshot| -> Result<Result<Image, String>, Stop> {
+        if i >= LOOKED_AT_MAX {
+            return Ok(Err(format!("only the first {LOOKED_AT_MAX} are looked at")));
+        }
+        let Some(digest) = screenshot.sha256() else { return Ok(on_this_machine(i, screenshot)) };
+        match (world.blobs)(digest) {
+            Ok(bytes) => Ok(images::of(&bytes).map_err(|missing| missing.to_string())),
+            Err(error @ (blobs::Error::Unreachable(_) | blobs::Error::Unusable(_))) => Err(Stop::World(error.into())),
+            // The same bytes are the same screenshot, wherever they lie.
+            Err(error) => Ok(on_this_machine(i, screenshot)
+                .ok()
+                .filter(|image| image.digest == *digest)
+                .ok_or_else(|| error.to_string())),
+        }
     };
     let (mut found, mut missing) = (vec![], vec![]);
     let mut first_of = BTreeMap::new();
     for (i, screenshot) in screenshots.iter().enumerate() {
-        match look(i, screenshot) {
+        match look(i, screenshot)? {
             Ok(image) => {
                 let same_as = first_of.insert(image.digest, label(screenshot));
                 if let Some(first) = &same_as {

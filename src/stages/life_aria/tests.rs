@@ -4,14 +4,15 @@
 
 use super::{devlog, extract, gallery, social};
 use crate::{
+    blobs,
     images::tests::png,
     stages::Stop,
     templates::Templates,
     world::{Origin, World},
 };
-use flywheel_events::{ArtifactGenerated, Evidence, SessionCompleted};
+use flywheel_events::{ArtifactGenerated, Digest, Evidence, SessionCompleted};
 use serde_json::{Value, json};
-use std::{path::Path, time::Duration};
+use std::path::Path;
 
 fn session(fields: Value) -> SessionCompleted {
     let mut all = json!({
@@ -50,7 +51,7 @@ fn world(folder: &Path, screenshots: &[&str]) -> World {
         repo_path: None,
         screenshots: screenshots.iter().map(|path| (*path).to_owned()).collect(),
     };
-    World { origins: Box::new(move |_| Ok(Some(origin.clone()))), roots: vec![], git_timeout: Duration::from_secs(1) }
+    World { origins: Box::new(move |_| Ok(Some(origin.clone()))), ..World::nowhere() }
 }
 
 fn texts(session: &SessionCompleted) -> [Result<ArtifactGenerated, Stop>; 2] {
@@ -109,9 +110,64 @@ fn the_gallery_notes_what_is_there_and_what_is_not() {
     nowhere.source_data.screenshots = vec![serde_json::from_value(json!("")).unwrap()];
     let text = gallery(&nowhere, None, &world(&folder, &[]), &templates).unwrap().content;
     assert!(text.contains("`a screenshot without a path`: the session does not say where it lies"), "{text}");
-    let away = World { origins: Box::new(|_| Ok(None)), roots: vec![], git_timeout: Duration::ZERO };
+    let away = World::nowhere();
     let text = gallery(&guide(), None, &away, &templates).unwrap().content;
     assert_eq!(text.matches("the session's folder is not on this machine").count(), 3);
+}
+
+#[test]
+fn a_screenshot_that_was_uploaded_is_noted_alike_on_every_machine() {
+    let templates = Templates::load(None).unwrap();
+    let (bytes, text) = (png(640, 360), b"no image".to_vec());
+    let digest = |bytes: &[u8]| Digest::of(bytes);
+    let session = session(json!({ "source_data": { "screenshots": [
+        { "path": "shots/play.png", "sha256": digest(&bytes) },
+        { "path": "", "sha256": digest(&bytes) },
+        { "path": "text.png", "sha256": digest(&text) },
+        { "path": "shots/gone.png", "sha256": digest(b"gone") },
+    ] } }));
+    let place = tempfile::tempdir().unwrap();
+    // What lies in its place on this machine is something else.
+    std::fs::create_dir(place.path().join("shots")).unwrap();
+    std::fs::write(place.path().join("shots/gone.png"), png(1, 1)).unwrap();
+    let stored = [bytes, text];
+    let blobs = move |wanted: &Digest| -> Result<bytes::Bytes, blobs::Error> {
+        let found = stored.iter().find(|bytes| Digest::of(bytes) == *wanted);
+        found.map(|bytes| bytes.clone().into()).ok_or(blobs::Error::NotFound)
+    };
+    let here = World { blobs: Box::new(blobs.clone()), ..world(place.path(), &[]) };
+    let away = World { blobs: Box::new(blobs), ..World::nowhere() };
+    let notes = |world: &World| gallery(&session, None, world, &templates).unwrap();
+    let text = notes(&away).content;
+    assert!(text.contains("4 screenshots listed, 2 found, 2 missing"), "{text}");
+    assert_eq!(text.matches("640 × 360 pixels, PNG").count(), 2, "{text}");
+    assert!(text.contains("`shots/gone.png`: it is not in the blob store"), "{text}");
+    assert!(text.contains("`text.png`: the file is not an image of a known format"), "{text}");
+    assert_eq!(notes(&here).content, text);
+    // What was never uploaded is found where it lies, if it is what the session means.
+    std::fs::write(place.path().join("shots/gone.png"), b"gone").unwrap();
+    assert_eq!(notes(&here).content, text, "it is no image");
+    let mut local = session.clone();
+    std::fs::write(place.path().join("shots/gone.png"), png(3, 2)).unwrap();
+    let named = json!([{ "path": "shots/gone.png", "sha256": digest(&png(3, 2)) }]);
+    local.source_data.screenshots = serde_json::from_value(named).unwrap();
+    assert!(gallery(&local, None, &here, &templates).unwrap().content.contains("3 × 2 pixels, PNG"));
+}
+
+#[test]
+fn a_blob_store_that_does_not_answer_is_asked_again() {
+    let templates = Templates::load(None).unwrap();
+    let named = json!({ "source_data": { "screenshots": [{ "path": "a.png", "sha256": Digest::of(b"a") }] } });
+    for error in [blobs::Error::Unreachable("gone".into()), blobs::Error::Unusable("no bucket".into())] {
+        let world = World { blobs: Box::new(move |_| Err(error.clone())), ..World::nowhere() };
+        let stopped = gallery(&session(named.clone()), None, &world, &templates);
+        assert!(matches!(stopped, Err(Stop::World(_))));
+    }
+    for (error, why) in [(blobs::Error::Damaged, "is something else"), (blobs::Error::TooLarge, "larger than 64 MiB")] {
+        let world = World { blobs: Box::new(move |_| Err(error.clone())), ..World::nowhere() };
+        let text = gallery(&session(named.clone()), None, &world, &templates).unwrap().content;
+        assert!(text.contains(why), "{text}");
+    }
 }
 
 #[test]
