@@ -74,7 +74,7 @@ enum Workers<'a> {
     Real(&'a Workshop),
 }
 
-async fn open(server: &Server) -> anyhow::Result<Bus> {
+pub async fn open(server: &Server) -> anyhow::Result<Bus> {
     Ok(connect(&Address { url: server.url.clone(), ..Address::default() }).await?)
 }
 
@@ -122,7 +122,7 @@ async fn run(
 }
 
 /// Sessions as facts.
-fn facts(numbers: std::ops::Range<u64>) -> anyhow::Result<Vec<NewFact>> {
+pub fn facts(numbers: std::ops::Range<u64>) -> anyhow::Result<Vec<NewFact>> {
     let cleaner = Cleaner::new(safety::Context::default());
     let fact = |file: &Vec<u8>| {
         let accepted = intake::read("bench", file, None).map_err(|report| anyhow::anyhow!("{report:?}"))?;
@@ -132,10 +132,10 @@ fn facts(numbers: std::ops::Range<u64>) -> anyhow::Result<Vec<NewFact>> {
 }
 
 /// Sees sessions end.
-struct Ready(futures::stream::SelectAll<async_nats::Subscriber>);
+pub struct Ready(futures::stream::SelectAll<async_nats::Subscriber>);
 
 impl Ready {
-    async fn watch(bus: &Bus) -> anyhow::Result<Self> {
+    pub async fn watch(bus: &Bus) -> anyhow::Result<Self> {
         let mut all = futures::stream::SelectAll::new();
         for session_type in SessionType::ALL {
             all.push(bus.client.subscribe(format!("flywheel.log.{}-ready.>", session_type.as_str())).await?);
@@ -144,12 +144,12 @@ impl Ready {
         Ok(Self(all))
     }
 
-    async fn next(&mut self) -> anyhow::Result<SessionId> {
+    pub async fn next(&mut self) -> anyhow::Result<SessionId> {
         let message = self.0.next().await.context("the server is there")?;
         Key::from_subject(&message.subject)?.session_id().context("a session's")
     }
 
-    async fn wait(&mut self, facts: &[NewFact]) -> anyhow::Result<()> {
+    pub async fn wait(&mut self, facts: &[NewFact]) -> anyhow::Result<()> {
         let mut waiting: std::collections::HashSet<_> = facts.iter().filter_map(|fact| fact.session).collect();
         while !waiting.is_empty() {
             waiting.remove(&self.next().await?);

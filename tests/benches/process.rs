@@ -48,7 +48,7 @@ fn watch_memory(child: &Child) -> std::thread::JoinHandle<Option<u64>> {
     let path = format!("/proc/{}/status", child.id());
     std::thread::spawn(move || {
         let mut peak = None;
-        while let Some(now) = std::fs::read_to_string(&path).ok().as_deref().and_then(high_water_mark) {
+        while let Some(now) = std::fs::read_to_string(&path).ok().and_then(|status| bytes_of(&status, "VmHWM:")) {
             peak = peak.max(Some(now));
             std::thread::sleep(Duration::from_millis(2));
         }
@@ -56,8 +56,13 @@ fn watch_memory(child: &Child) -> std::thread::JoinHandle<Option<u64>> {
     })
 }
 
-fn high_water_mark(status: &str) -> Option<u64> {
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+/// The memory that a process has now, in bytes; none where it is gone or the system does not tell.
+pub fn memory(process: u32) -> Option<u64> {
+    bytes_of(&std::fs::read_to_string(format!("/proc/{process}/status")).ok()?, "VmRSS:")
+}
+
+fn bytes_of(status: &str, name: &str) -> Option<u64> {
+    let line = status.lines().find_map(|line| line.strip_prefix(name))?;
     let kib: u64 = line.trim().strip_suffix(" kB")?.parse().ok()?;
     Some(kib * 1024)
 }

@@ -15,6 +15,7 @@ mod process;
 mod replica;
 mod report;
 mod repository;
+mod swarm;
 mod views;
 mod workshop;
 
@@ -44,7 +45,7 @@ impl Scale {
 type Row = (&'static str, &'static str, fn(Scale) -> anyhow::Result<()>);
 
 /// Every bench. A new one is a function and a row.
-const BENCHES: [Row; 9] = [
+const BENCHES: [Row; 11] = [
     ("process", "one session as a whole process, with a fresh data folder", process::bench),
     ("sessions", "many sessions in one process, each durable", many::bench),
     ("replay", "all read models from the beginning", views::replay),
@@ -53,6 +54,8 @@ const BENCHES: [Row; 9] = [
     ("replica", "catching up with the bus's log", replica::bench),
     ("scan", "a session of 20 commits in a large repository", repository::bench),
     ("bus", "the pipeline on the bus, beside bare consumers", bus::bench),
+    ("workers", "one, two and four worker processes", swarm::workers),
+    ("growth", "the memory of processes while a million facts come to be", swarm::growth),
     ("size", "what it takes on disk", many::size),
 ];
 
