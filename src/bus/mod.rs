@@ -33,7 +33,7 @@ pub(crate) use patience::Patience;
 pub(crate) use setup::stream_handle;
 pub use setup::{Change, Refused, setup};
 pub use supervise::{Life, Parts, supervise};
-pub use topology::{GIB, Topology, subject_of_step};
+pub use topology::{GIB, INBOX, LOG, Topology, subject_of_step};
 
 use crate::log::Error;
 use std::fmt::Display;

@@ -2,7 +2,7 @@
 
 use super::{Context, bus};
 use crate::{
-    bus::{Address, Parts, Topology, connect},
+    bus::{Address, Bus, Parts, Topology, connect},
     log::Error,
     telemetry::{self, measure},
 };
@@ -20,11 +20,17 @@ pub struct Figures {
 }
 
 impl Figures {
-    /// Begins to serve them, where that is asked for.
+    /// Begins to serve them, where that is asked for; of what waits, that in these streams.
     ///
     /// # Errors
     /// When the address cannot be listened on.
-    pub async fn begin(&self, parts: &mut Parts, address: &Address, context: &Context) -> anyhow::Result<()> {
+    pub async fn begin(
+        &self,
+        parts: &mut Parts,
+        address: &Address,
+        streams: &'static [&'static str],
+        context: &Context,
+    ) -> anyhow::Result<()> {
         let Some(listen) = self.metrics_listen else { return Ok(()) };
         let bound = telemetry::listen(listen).await?;
         context.console.note(format_args!("figures are on http://{bound}/metrics"));
@@ -32,7 +38,7 @@ impl Figures {
         parts.spawn(async move {
             tokio::select! {
                 () = stop.cancelled() => {}
-                () = look(&address, &topology) => {}
+                () = look(&address, &topology, streams) => {}
             }
             Ok::<_, Error>(())
         });
@@ -40,11 +46,11 @@ impl Figures {
     }
 }
 
-/// Measures what waits for each consumer, for ever. What this process may not ask about has no figure.
-async fn look(address: &Address, topology: &Topology) {
+/// Measures what waits for each consumer of these streams, for ever.
+async fn look(address: &Address, topology: &Topology, streams: &[&str]) {
     loop {
         if let Ok(bus) = connect(address).await {
-            while measure_once(&bus, topology).await {
+            while measure_once(&bus, topology, streams).await {
                 tokio::time::sleep(LOOK).await;
             }
         }
@@ -53,9 +59,9 @@ async fn look(address: &Address, topology: &Topology) {
 }
 
 /// Whether the bus said anything.
-async fn measure_once(bus: &crate::bus::Bus, topology: &Topology) -> bool {
+async fn measure_once(bus: &Bus, topology: &Topology, streams: &[&str]) -> bool {
     let mut answered = false;
-    for (stream, config) in topology.consumers() {
+    for (stream, config) in topology.consumers().into_iter().filter(|(stream, _)| streams.contains(stream)) {
         let name = config.durable_name.unwrap_or_default();
         let Ok(stream) = bus.jetstream.get_stream_no_info(stream).await else { continue };
         if let Ok(info) = stream.consumer_info(&name).await {

@@ -1,10 +1,11 @@
 //! A fact on its way into the log, and one that is there.
 
 use super::Error;
+use crate::telemetry::trace::TRACEPARENT;
 use chrono::{DateTime, Utc};
 use flywheel_events::{
     Digest, Fact, Key, SessionId, canonical,
-    envelope::{self, Draft, EVENT_BYTES_MAX},
+    envelope::{self, Draft, EVENT_BYTES_MAX, Envelope, Extension},
 };
 use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::{Value, value::RawValue};
@@ -152,6 +153,14 @@ impl Event {
         // The data is borrowed from the text.
         let begins = data.as_ptr() as usize - self.as_ptr() as usize;
         Ok((carrier.event_type, Data { event: self.clone(), begins, ends: begins + data.len() }))
+    }
+
+    /// The trace it began in.
+    pub fn traceparent(&self) -> Option<String> {
+        match Envelope::parse(self.text.as_bytes()).ok()?.extension(TRACEPARENT)? {
+            Extension::Text(text) => Some(text.to_string()),
+            _ => None,
+        }
     }
 }
 

@@ -3,7 +3,7 @@
 use super::{ATTEMPTS_MAX, Tools};
 use crate::{
     accept,
-    log::{Delivery, Error, Log, NewFact, Record},
+    log::{Delivery, Error, Event, Log, NewFact, Record},
     queue,
     stages::{Ended, Inputs, Made, MadeStep, Need, Pipeline, Row, Stop, graph::ENTRY},
 };
@@ -118,15 +118,35 @@ pub struct Call {
     missing: Vec<Ended>,
     made: Made,
     artifacts: Vec<Arc<ArtifactGenerated>>,
+    /// What it needs beside the delivered fact.
+    beside: Vec<Event>,
+}
+
+impl Call {
+    /// The contexts in which the other facts that it needs were made. Each is looked for in its text.
+    pub fn contexts(&self) -> Vec<String> {
+        self.beside.iter().filter_map(Event::traceparent).collect()
+    }
 }
 
 /// What a call came to.
 #[derive(Debug)]
 pub enum Verdict {
     /// The step has ended in the last of these facts.
-    Ended(Vec<NewFact>),
+    Ended(Vec<NewFact>, How),
     /// The world was in the way.
     Again(String),
+}
+
+/// How a step has ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum How {
+    /// With its outcome.
+    Completed,
+    /// There was nothing to do.
+    Skipped,
+    /// In a failure of this class.
+    Failed(FailureClass),
 }
 
 /// The sessions that were seen last, by id: where their fact is, and their type. Neither ever changes.
@@ -192,10 +212,12 @@ pub async fn prepare<L: Log>(log: &L, stage: &Bound, seen: &Seen, delivery: &Del
         missing: vec![],
         made: Made::default(),
         artifacts: vec![],
+        beside: vec![],
     };
     for (step, event_type, required) in &stage.needs {
         let Some(record) = newest(log, step, session, run).await? else { return Ok(None) };
         let ended = ended(&record)?;
+        call.beside.extend((record.key != delivery.key).then_some(record.event));
         last = last.max((record.position, record.key));
         if *required && !matches!(ended, Ended::Completed(_)) {
             call.missing.push(ended.clone());
@@ -205,6 +227,7 @@ pub async fn prepare<L: Log>(log: &L, stage: &Bound, seen: &Seen, delivery: &Del
     for (step, artifact) in &stage.others {
         let Some(record) = newest(log, step, session, run).await? else { return Ok(None) };
         let ended = ended(&record)?;
+        call.beside.extend((record.key != delivery.key).then_some(record.event));
         last = last.max((record.position, record.key));
         if let Ended::Completed(value) = &ended
             && *artifact
@@ -373,7 +396,7 @@ impl Bound {
             let hint = "split the session into shorter ones";
             return self.failed(call, tools, FailureClass::TooLarge, error.to_string(), Some(hint.into()));
         }
-        Verdict::Ended(facts)
+        Verdict::Ended(facts, How::Completed)
     }
 
     /// The message is cleaned: what the world says of a fault may name its paths.
@@ -393,13 +416,14 @@ impl Bound {
             hint,
             attempts: call.attempts.min(ATTEMPTS_MAX),
         };
-        Verdict::Ended(vec![self.stamped(call, NewFact::new(call.key.clone(), self.source(), &fact))])
+        let fact = self.stamped(call, NewFact::new(call.key.clone(), self.source(), &fact));
+        Verdict::Ended(vec![fact], How::Failed(class))
     }
 
     fn skipped(&self, call: &Call, tools: &Tools, reason: String) -> Verdict {
         let reason = tools.cleaned(reason);
         let fact = StepSkipped { session_id: call.session, step: self.step.to_string(), reason };
-        Verdict::Ended(vec![self.stamped(call, NewFact::new(call.key.clone(), self.source(), &fact))])
+        Verdict::Ended(vec![self.stamped(call, NewFact::new(call.key.clone(), self.source(), &fact))], How::Skipped)
     }
 
     fn source(&self) -> String {

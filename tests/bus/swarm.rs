@@ -71,7 +71,13 @@ impl Swarm {
 
     /// A process of the program, which stays.
     pub fn start(&self, arguments: &[&str]) -> Process {
+        self.start_with(arguments, &[])
+    }
+
+    /// A process of the program with more in its environment, which stays.
+    pub fn start_with(&self, arguments: &[&str], environment: &[(&str, &str)]) -> Process {
         let mut command = self.command(arguments);
+        command.envs(environment.iter().copied());
         let number = self.processes.load(Ordering::Relaxed);
         let said = self.folder.path().join(format!("{}-{number}.log", arguments[0]));
         let file = File::create(&said).expect("makes a file");

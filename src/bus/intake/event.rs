@@ -40,6 +40,11 @@ pub struct Message {
 }
 
 impl Message {
+    /// The W3C context of whoever published it.
+    pub(super) fn traceparent(&self) -> Option<&str> {
+        self.header(TRACEPARENT).filter(|context| is_traceparent(context))
+    }
+
     /// A header by its name, in any case of its letters.
     fn header(&self, name: &str) -> Option<&str> {
         let headers = self.headers.as_deref().unwrap_or_default();
@@ -106,10 +111,7 @@ pub(super) fn read(message: &Message) -> Result<Event<'_>, Wrong> {
         Some(version) if !structured => binary(message, version)?,
         _ => from_structured(message)?,
     };
-    event.traceparent = event
-        .traceparent
-        .or_else(|| message.header(TRACEPARENT).map(str::to_owned))
-        .filter(|context| is_traceparent(context));
+    event.traceparent = event.traceparent.filter(|context| is_traceparent(context));
     Ok(event)
 }
 

@@ -6,6 +6,10 @@ use crate::{
     intake::{Problem, Report, report::plain},
     log::{Error, Log as _, NewFact},
     safety::Cleaner,
+    telemetry::{
+        trace::{self, TRACEPARENT},
+        traceparent_of,
+    },
 };
 use async_nats::{HeaderMap, header::NATS_MESSAGE_ID, jetstream::message::PublishMessage};
 use bytes::Bytes;
@@ -16,6 +20,7 @@ use flywheel_events::{
     key::{Kind, NAMESPACE},
 };
 use serde_json::{Value, json};
+use tracing::Span;
 use uuid::Uuid;
 
 /// The step of the fact.
@@ -44,6 +49,8 @@ pub(super) struct Refusal {
     rejected: SessionRejected,
     /// As `flywheel session validate --json` has it.
     pub report: Value,
+    /// The context in which it was refused.
+    traceparent: Option<String>,
 }
 
 impl Refusal {
@@ -64,11 +71,20 @@ impl Refusal {
         // No agent's id begins with a line.
         let agent = agent(&message.subject).map_or("_".to_owned(), |agent| agent.to_string());
         let key = Key { step: SESSION_REJECTED, kind: Kind::Message, id: id(message, &rejected.sha256), run: 1 };
-        Self { key, subject: format!("flywheel.rejected.{agent}"), rejected, report: within_limits(report.json()) }
+        let (subject, report) = (format!("flywheel.rejected.{agent}"), within_limits(report.json()));
+        Self { key, subject, rejected, report, traceparent: None }
+    }
+
+    /// The same refusal, by whoever handled the message in this span.
+    pub fn under(mut self, span: &Span) -> Self {
+        self.traceparent = traceparent_of(span);
+        self
     }
 
     pub fn fact(&self) -> NewFact {
-        NewFact::new(self.key.clone(), SOURCE, &self.rejected)
+        let mut fact = NewFact::new(self.key.clone(), SOURCE, &self.rejected);
+        fact.traceparent.clone_from(&self.traceparent);
+        fact
     }
 
     /// The event for the agent: the fact, and the whole report.
@@ -167,10 +183,16 @@ impl Intake {
 
     /// Publishes the report. The fact stands without it, and a message must not come again for ever because of it.
     async fn tell(&self, refusal: &Refusal) {
+        let event = refusal.event(self.log.now());
+        let span = trace::publish("flywheel.rejected", &refusal.subject, refusal.key.event_id(), event.len());
+        trace::follow(&span, refusal.traceparent.as_deref());
         let mut headers = HeaderMap::new();
         headers.insert("Content-Type", CONTENT_TYPE);
         headers.insert(NATS_MESSAGE_ID, refusal.key.event_id().to_string());
-        let message = PublishMessage::build().payload(refusal.event(self.log.now())).headers(headers);
+        if let Some(context) = traceparent_of(&span) {
+            headers.insert(TRACEPARENT, context);
+        }
+        let message = PublishMessage::build().payload(event).headers(headers);
         for attempt in 1..=TRIES_MAX {
             let sent = self.log.bus().jetstream.send_publish(refusal.subject.clone(), message.clone()).await;
             let stored = match sent {
@@ -178,8 +200,9 @@ impl Intake {
                 Err(error) => Err(error),
             };
             match stored {
-                Ok(_) => return,
+                Ok(ack) => return trace::ended(&span, if ack.duplicate { "duplicate" } else { "appended" }),
                 Err(error) if attempt == TRIES_MAX => {
+                    trace::ended_in_fault(&span, "failed", "failed");
                     tracing::error!("cannot publish why a message was refused: {}", with_causes(&error));
                 }
                 Err(_) => {}

@@ -27,7 +27,7 @@ fn cleaner() -> Cleaner {
 #[test]
 fn a_session_becomes_a_clean_fact_that_names_what_brought_it() {
     let message = message(SUBJECT, "/agents/Agent-7", SESSION, &session());
-    let taken = judge(&message, &cleaner()).expect("a session");
+    let taken = judge(&message, &cleaner(), &Span::none()).expect("a session");
     assert_eq!(taken.id.to_string(), SESSION);
     let event = taken.fact.event(chrono::DateTime::default()).expect("is small");
     assert!(event.contains(r#""causationid":"e-1""#) && !event.contains("ghp_"), "{event:?}");
@@ -50,7 +50,7 @@ fn who_publishes_who_it_says_and_whose_session_it_is_must_be_the_same() {
         (message("swarm.session.completed.-", "/agents/-", SESSION, &session()), "bad_subject"),
         (message(SUBJECT, "/agents/Agent-7", SESSION, &other("session_id", "none")), "bad_session_id"),
     ] {
-        let report = judge(&message, &cleaner()).expect_err("is refused");
+        let report = judge(&message, &cleaner(), &Span::none()).expect_err("is refused");
         assert_eq!(report.errors[0].code, code, "{report}");
     }
 }
@@ -60,7 +60,7 @@ fn a_refusal_quotes_no_secret_and_the_same_message_has_the_same_key() {
     let mut bad = session();
     bad["session_type"] = "ghp_0123456789abcdefghijABCDEFGHIJ012345".into();
     let refuse = |message: &Message| {
-        let report = judge(message, &cleaner()).expect_err("is refused");
+        let report = judge(message, &cleaner(), &Span::none()).expect_err("is refused");
         assert!(report.json().to_string().contains("ghp_"), "the report itself quotes it");
         Refusal::new(message, *report, &cleaner())
     };
