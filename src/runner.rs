@@ -186,7 +186,15 @@ async fn handle_in<L: Log>(
                 How::Skipped => trace::ended(span, "skipped"),
                 How::Failed(class) => trace::ended_in_fault(span, "failed", class.as_str()),
             }
-            log.append(facts).await.map(|_| Handled::Done)
+            match log.append(facts).await {
+                Ok(_) => Ok(Handled::Done),
+                // It takes less than it did a moment ago.
+                Err(error @ Error::TooLarge { .. }) => {
+                    tracing::warn!(step = %delivery.consumer, session = %delivery.key.id, "{error}; trying again");
+                    Ok(Handled::Again)
+                }
+                Err(error) => Err(error),
+            }
         }
         Ok(Verdict::Again(why)) => {
             trace::ended_in_fault(span, "again", FailureClass::World.as_str());

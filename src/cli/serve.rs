@@ -32,7 +32,9 @@ pub fn run(args: &Args, context: &Context) -> anyhow::Result<Exit> {
     let address = args.reach.address(&context.settings)?;
     let topology = bus::topology(&context.settings);
     staying::run(async |parts| {
-        crate::bus::setup(&args.reach.connect(&context.settings).await?, &topology).await?;
+        let bus = args.reach.connect(&context.settings).await?;
+        crate::bus::setup(&bus, &topology).await?;
+        bus.is_narrow().iter().for_each(|why| context.console.note(format_args!("warning: {why}")));
         args.figures.begin(parts, &address, &[INBOX, LOG], context).await?;
         context.console.note("taking sessions in, working on every stage, and keeping a replica");
         intake::begin(parts, &address, &topology);

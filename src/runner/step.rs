@@ -9,7 +9,7 @@ use crate::{
 };
 use flywheel_events::{
     ArtifactGenerated, Fact, FailureClass, Key, SessionCompleted, SessionId, SessionReady, SessionRerunRequested,
-    SessionType, Step, StepFailed, StepSkipped,
+    SessionType, Step, StepFailed, StepSkipped, envelope::EVENT_BYTES_MAX,
 };
 use serde::Deserialize;
 use serde_json::Value;
@@ -26,6 +26,9 @@ pub const RERUN_REQUESTED: Step = Step::new("session-rerun_requested");
 
 /// Most bytes of a text artifact.
 const ARTIFACT_BYTES_MAX: u64 = 256 * 1024;
+
+/// Most characters of what is said of a failure.
+const MESSAGE_CHARS_MAX: usize = 2_000;
 
 /// A stage in its pipeline: its needs resolved to steps.
 #[derive(Debug)]
@@ -118,6 +121,8 @@ pub struct Call {
     missing: Vec<Ended>,
     made: Made,
     artifacts: Vec<Arc<ArtifactGenerated>>,
+    /// Most bytes of an event that the log takes.
+    event_bytes_max: usize,
     /// What it needs beside the delivered fact.
     beside: Vec<Event>,
 }
@@ -212,6 +217,7 @@ pub async fn prepare<L: Log>(log: &L, stage: &Bound, seen: &Seen, delivery: &Del
         missing: vec![],
         made: Made::default(),
         artifacts: vec![],
+        event_bytes_max: log.event_bytes_max(),
         beside: vec![],
     };
     for (step, event_type, required) in &stage.needs {
@@ -392,14 +398,22 @@ impl Bound {
         }
         facts.push(self.stamped(call, NewFact::of_value(call.key.clone(), self.row.emits, self.source(), value)));
         // The log would refuse it, and everything beside it would wait for ever.
-        if let Some(error) = facts.iter().find_map(|fact| fact.check_size().err()) {
-            let hint = "split the session into shorter ones";
-            return self.failed(call, tools, FailureClass::TooLarge, error.to_string(), Some(hint.into()));
+        if let Some(error) = facts.iter().find_map(|fact| fact.check_size(call.event_bytes_max).err()) {
+            let split = "split the session into shorter ones";
+            let hint = match call.event_bytes_max {
+                // Another server would take it.
+                max if max < EVENT_BYTES_MAX => format!(
+                    "set `max_payload` in the configuration of the bus's servers to 2MB and repeat it with `flywheel retry {}`, or {split}",
+                    call.session
+                ),
+                _ => split.to_owned(),
+            };
+            return self.failed(call, tools, FailureClass::TooLarge, error.to_string(), Some(hint));
         }
         Verdict::Ended(facts, How::Completed)
     }
 
-    /// The message is cleaned: what the world says of a fault may name its paths.
+    /// The message is cleaned: what the world says of a fault may name its paths. It is bounded, so that every log takes it.
     fn failed(
         &self,
         call: &Call,
@@ -412,8 +426,8 @@ impl Bound {
             session_id: call.session,
             step: self.step.to_string(),
             class,
-            message: tools.cleaned(message),
-            hint,
+            message: bounded(tools.cleaned(message)),
+            hint: hint.map(bounded),
             attempts: call.attempts.min(ATTEMPTS_MAX),
         };
         let fact = self.stamped(call, NewFact::new(call.key.clone(), self.source(), &fact));
@@ -421,7 +435,7 @@ impl Bound {
     }
 
     fn skipped(&self, call: &Call, tools: &Tools, reason: String) -> Verdict {
-        let reason = tools.cleaned(reason);
+        let reason = bounded(tools.cleaned(reason));
         let fact = StepSkipped { session_id: call.session, step: self.step.to_string(), reason };
         Verdict::Ended(vec![self.stamped(call, NewFact::new(call.key.clone(), self.source(), &fact))], How::Skipped)
     }
@@ -433,6 +447,15 @@ impl Bound {
     fn stamped(&self, call: &Call, fact: NewFact) -> NewFact {
         fact.caused_by(call.cause.clone()).about(call.session)
     }
+}
+
+/// A text of [`MESSAGE_CHARS_MAX`] at most.
+fn bounded(mut text: String) -> String {
+    if let Some((end, _)) = text.char_indices().nth(MESSAGE_CHARS_MAX) {
+        text.truncate(end);
+        text.push('…');
+    }
+    text
 }
 
 #[cfg(test)]

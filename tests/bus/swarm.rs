@@ -42,7 +42,11 @@ pub struct Swarm {
 impl Swarm {
     /// With everything set up.
     pub async fn new(ack_wait: Duration) -> Self {
-        let server = Server::start();
+        Self::on(Server::start(), ack_wait).await
+    }
+
+    /// On a server that has nothing in it.
+    pub async fn on(server: Server, ack_wait: Duration) -> Self {
         let topology = Topology { ack_wait, ..Topology::default() };
         let bus = connect(&Address { url: server.url.clone(), ..Address::default() }).await.expect("connects");
         setup(&bus, &topology).await.expect("sets up");

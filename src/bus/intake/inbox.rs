@@ -6,7 +6,7 @@
 //!   ended is therefore read without a delivery, judged like everything else, and deleted.
 //! - What is delivered too often is taken alone, so that it harms no other, and refused in the end without being looked at.
 
-use super::{Intake, Message, event, refusal::Refusal};
+use super::{Intake, Message, event};
 use crate::{
     bus::{
         Address, Bus, BusLog, Life, Topology, connect,
@@ -155,7 +155,7 @@ impl Inbox {
             let why = format!("it was delivered {} times, and was not taken in", delivered.count);
             let hint = "see the messages of `flywheel intake` for why";
             let report = Report::unreadable(&delivered.message.subject, "parked", &why, hint);
-            let refusal = Refusal::new(&delivered.message, report, &self.intake.cleaner);
+            let refusal = self.intake.refuse(&delivered.message, report);
             self.intake.record([&refusal].into_iter()).await?;
             self.say(delivered.reply, AckKind::Ack).await?;
         }

@@ -155,7 +155,7 @@ impl Intake {
             };
             handling.came_out(&answer, report.as_ref());
             if let Some(report) = report {
-                let refusal = Refusal::new(message, report, &self.cleaner).under(&handling.span);
+                let refusal = self.refuse(message, report).under(&handling.span);
                 refusals.push((answers.len(), refusal));
             }
             answers.push(answer);
@@ -169,14 +169,20 @@ impl Intake {
         Ok(answers)
     }
 
+    /// A refusal that the log takes.
+    fn refuse(&self, message: &Message, report: Report) -> Refusal {
+        Refusal::new(message, report, &self.cleaner, self.log.event_bytes_max())
+    }
+
     /// Judges messages on as many threads as there are; one that panics is refused.
     async fn judge_all(&self, messages: &[Message]) -> Result<Vec<(Handling, Judged)>, Error> {
+        let max = self.log.event_bytes_max();
         let parts: Vec<_> = messages
             .chunks(JUDGED_TOGETHER)
             .map(|part| {
                 let (part, cleaner) = (part.to_vec(), self.cleaner.clone());
                 tokio::task::spawn_blocking(move || {
-                    part.iter().map(|message| judge_safely(message, &cleaner)).collect::<Vec<_>>()
+                    part.iter().map(|message| judge_safely(message, &cleaner, max)).collect::<Vec<_>>()
                 })
             })
             .collect();
@@ -209,9 +215,9 @@ impl Intake {
 /// What a message was judged to be.
 type Judged = Result<Session, Box<Report>>;
 
-fn judge_safely(message: &Message, cleaner: &Cleaner) -> (Handling, Judged) {
+fn judge_safely(message: &Message, cleaner: &Cleaner, max: usize) -> (Handling, Judged) {
     let handling = Handling::begin(message);
-    let judged = panic::catch_unwind(AssertUnwindSafe(|| judge(message, cleaner, &handling.span)));
+    let judged = panic::catch_unwind(AssertUnwindSafe(|| judge(message, cleaner, max, &handling.span)));
     let judged = judged.unwrap_or_else(|_| {
         let hint = "this is a fault of flywheel, and the message is what shows it: keep it";
         Err(Box::new(Report::unreadable(&message.subject, "fault", "judging the message failed", hint)))
@@ -219,8 +225,8 @@ fn judge_safely(message: &Message, cleaner: &Cleaner) -> (Handling, Judged) {
     (handling, judged)
 }
 
-/// A message as the session it is, cleaned.
-fn judge(message: &Message, cleaner: &Cleaner, span: &Span) -> Judged {
+/// A message as the session it is, cleaned, for a log that takes events of up to `max` bytes.
+fn judge(message: &Message, cleaner: &Cleaner, max: usize, span: &Span) -> Judged {
     let refuse = |code, why: &str, hint: &str| Box::new(Report::unreadable(&message.subject, code, why, hint));
     let agent = agent(&message.subject).ok_or_else(|| {
         let hint = "publish to swarm.session.completed.<agent_id>, with your own id";
@@ -256,7 +262,7 @@ fn judge(message: &Message, cleaner: &Cleaner, span: &Span) -> Judged {
     // Where nothing is traced here, what the agent began is handed on.
     let handed_on = || message.traceparent().map(str::to_owned).or(event.traceparent);
     fact.traceparent = traceparent_of(span).or_else(handed_on);
-    if let Err(error) = fact.check_size() {
+    if let Err(error) = fact.check_size(max) {
         return Err(Box::new(too_large(message, &error)));
     }
     let warnings = accepted.warnings;

@@ -46,7 +46,7 @@ pub(super) struct Refusal {
     key: Key,
     /// The subject for its agent to listen on.
     subject: String,
-    rejected: SessionRejected,
+    pub rejected: SessionRejected,
     /// As `flywheel session validate --json` has it.
     pub report: Value,
     /// The context in which it was refused.
@@ -54,25 +54,29 @@ pub(super) struct Refusal {
 }
 
 impl Refusal {
-    pub fn new(message: &Message, report: Report, cleaner: &Cleaner) -> Self {
+    /// A refusal whose fact and event a log takes that takes events of up to `max` bytes.
+    pub fn new(message: &Message, report: Report, cleaner: &Cleaner, max: usize) -> Self {
         let report = cleaned(report, cleaner);
-        let mut reasons = report.reasons();
-        if reasons.len() > REASONS_MAX {
-            let more = reasons.len() - REASONS_MAX;
-            reasons.truncate(REASONS_MAX);
-            reasons.push(format!("and {more} more"));
-        }
+        let reasons = report.reasons();
         let rejected = SessionRejected {
             received_on: bounded(&message.subject, cleaner),
             sha256: Digest::of(&message.payload),
             size: message.payload.len() as u64,
-            reasons,
+            reasons: vec![],
         };
         // No agent's id begins with a line.
         let agent = agent(&message.subject).map_or("_".to_owned(), |agent| agent.to_string());
         let key = Key { step: SESSION_REJECTED, kind: Kind::Message, id: id(message, &rejected.sha256), run: 1 };
-        let (subject, report) = (format!("flywheel.rejected.{agent}"), within_limits(report.json()));
-        Self { key, subject, rejected, report, traceparent: None }
+        let report = within_limits(report.json(), REPORT_BYTES_MAX.min(max / 3));
+        let subject = format!("flywheel.rejected.{agent}");
+        let mut refusal = Self { key, subject, rejected, report, traceparent: None };
+        let mut count = REASONS_MAX;
+        refusal.rejected.reasons = first(&reasons, count);
+        while count > 1 && refusal.fact().check_size(max / 2).is_err() {
+            count /= 2;
+            refusal.rejected.reasons = first(&reasons, count);
+        }
+        refusal
     }
 
     /// The same refusal, by whoever handled the message in this span.
@@ -88,7 +92,7 @@ impl Refusal {
     }
 
     /// The event for the agent: the fact, and the whole report.
-    fn event(&self, time: chrono::DateTime<chrono::Utc>) -> Bytes {
+    pub fn event(&self, time: chrono::DateTime<chrono::Utc>) -> Bytes {
         let mut data = serde_json::to_value(&self.rejected).expect("a fact is plain JSON");
         data["report"] = self.report.clone();
         let event = EventBuilderV10::new()
@@ -124,6 +128,13 @@ pub(super) fn answer() -> Answer {
     }
 }
 
+/// The first so many reasons, and how many more there are.
+fn first(reasons: &[String], count: usize) -> Vec<String> {
+    let more = reasons.len().saturating_sub(count);
+    let note = (more > 0).then(|| format!("and {more} more"));
+    reasons.iter().take(count).cloned().chain(note).collect()
+}
+
 /// A text that quotes what was refused, as it may be stored.
 fn bounded(text: &str, cleaner: &Cleaner) -> String {
     // Cut afterwards: half a secret would not be found.
@@ -153,8 +164,8 @@ fn cleaned(mut report: Report, cleaner: &Cleaner) -> Report {
 }
 
 /// A report that fits into a message, if need be with fewer problems.
-fn within_limits(mut report: Value) -> Value {
-    while report.to_string().len() > REPORT_BYTES_MAX {
+fn within_limits(mut report: Value, max: usize) -> Value {
+    while report.to_string().len() > max {
         report["cut"] = json!(true);
         for list in ["errors", "warnings"] {
             if let Some(problems) = report[list].as_array_mut() {
