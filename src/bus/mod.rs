@@ -21,6 +21,7 @@ mod pull;
 pub mod reconcile;
 pub mod replica;
 mod setup;
+mod stored;
 mod subscription;
 mod supervise;
 mod topology;

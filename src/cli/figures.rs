@@ -11,6 +11,10 @@ use std::{net::SocketAddr, time::Duration};
 /// How often it is looked what waits for each consumer.
 const LOOK: Duration = Duration::from_secs(5);
 
+/// For how many looks a consumer is left out that nothing was said of: a role may not ask about every one, and the server says
+/// so with silence, which takes time.
+const LEFT_OUT: u32 = 60;
+
 /// Whether figures are served, and where.
 #[derive(Debug, Clone, clap::Args)]
 pub struct Figures {
@@ -48,25 +52,47 @@ impl Figures {
 
 /// Measures what waits for each consumer of these streams, for ever.
 async fn look(address: &Address, topology: &Topology, streams: &[&str]) {
+    let mut consumers: Vec<_> = topology
+        .consumers()
+        .into_iter()
+        .filter(|(stream, _)| streams.contains(stream))
+        .map(|(stream, config)| Looked { stream, name: config.durable_name.unwrap_or_default(), left_out: 0 })
+        .collect();
     loop {
         if let Ok(bus) = connect(address).await {
-            while measure_once(&bus, topology, streams).await {
+            while measure_once(&bus, &mut consumers).await {
                 tokio::time::sleep(LOOK).await;
             }
+            // That was the bus, and none of them.
+            consumers.iter_mut().for_each(|consumer| consumer.left_out = 0);
         }
         tokio::time::sleep(LOOK).await;
     }
 }
 
+/// A consumer that is looked at.
+struct Looked {
+    stream: &'static str,
+    name: String,
+    /// For how many more looks it is left out.
+    left_out: u32,
+}
+
 /// Whether the bus said anything.
-async fn measure_once(bus: &Bus, topology: &Topology, streams: &[&str]) -> bool {
+async fn measure_once(bus: &Bus, consumers: &mut [Looked]) -> bool {
     let mut answered = false;
-    for (stream, config) in topology.consumers().into_iter().filter(|(stream, _)| streams.contains(stream)) {
-        let name = config.durable_name.unwrap_or_default();
-        let Ok(stream) = bus.jetstream.get_stream_no_info(stream).await else { continue };
-        if let Ok(info) = stream.consumer_info(&name).await {
-            answered = true;
-            measure::waits(&name, info.num_pending, info.num_ack_pending as u64);
+    for consumer in consumers {
+        consumer.left_out = consumer.left_out.saturating_sub(1);
+        if consumer.left_out > 0 {
+            continue;
+        }
+        let Ok(stream) = bus.jetstream.get_stream_no_info(consumer.stream).await else { continue };
+        match stream.consumer_info(&consumer.name).await {
+            Ok(info) => {
+                answered = true;
+                measure::waits(&consumer.name, info.num_pending, info.num_ack_pending as u64);
+            }
+            Err(_) => consumer.left_out = LEFT_OUT,
         }
     }
     answered

@@ -55,7 +55,7 @@ fn read(session: &Value) -> flywheel::intake::session::Accepted {
 /// The fact that the first step makes of a session.
 fn normalized(session: &Value) -> NewFact {
     let session = read(session).session;
-    let fact = normalize(&session).ok().expect("it has trades");
+    let fact = normalize(&session).expect("it has trades");
     let key = Key::session("trade-normalize".parse().expect("a step"), session.session_id, 1);
     NewFact::new(key, "/flywheel/trade/normalize", &fact).caused_by("x".repeat(36))
 }

@@ -1,4 +1,5 @@
 use super::*;
+use crate::bus::stored::parse_headers;
 use proptest::prelude::*;
 
 const STRUCTURED_EVENT: &str = r#"{"specversion":"1.0","id":"e-1","source":"/agents/Agent-7","type":"dev.dreamos.session.completed.v1","data":{"price":1.50}}"#;
