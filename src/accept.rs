@@ -58,6 +58,7 @@ pub fn clean_world(data: &mut Value, cleaner: &Cleaner) {
 mod tests {
     use super::*;
     use crate::{intake, safety};
+    use flywheel_events::envelope::EVENT_BYTES_MAX;
 
     #[test]
     fn a_session_that_grows_too_large_when_cleaned_is_known_before_it_is_appended() {
@@ -69,7 +70,7 @@ mod tests {
             });
             let accepted = intake::read("x.json", file.to_string().as_bytes(), None).expect("a good session");
             let (fact, _) = fact(&accepted, &Cleaner::new(safety::Context::default()));
-            assert_eq!(fact.check_size().is_err(), too_large, "{text}");
+            assert_eq!(fact.check_size(EVENT_BYTES_MAX).is_err(), too_large, "{text}");
         };
         check("plain words ", 60_000, false);
         check("a@b.co ", 100_000, true);

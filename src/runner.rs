@@ -15,7 +15,7 @@ use crate::{
     templates::Templates,
     world::World,
 };
-use flywheel_events::Step;
+use flywheel_events::{FailureClass, Step};
 use futures::{StreamExt as _, future::join_all, stream};
 use rand::RngExt as _;
 use std::{
@@ -24,9 +24,9 @@ use std::{
     sync::Arc,
     time::{Duration, Instant},
 };
-use step::{Bound, Seen, Verdict};
+use step::{Bound, How, Seen, Verdict};
 pub use step::{RERUN_REQUESTED, SESSION_COMPLETED, downstream, ended, looks_behind, step_of};
-use tracing::Instrument as _;
+use tracing::{Instrument as _, Span};
 
 /// Most deliveries of one stage in hand at once.
 const IN_HAND_MAX: usize = 512;
@@ -139,34 +139,38 @@ async fn handle<L: Log>(
     delivery: &Delivery,
 ) -> Result<Handled, Error> {
     let started = Instant::now();
-    let span = tracing::info_span!(
-        "process",
-        otel.name = format!("process {}", delivery.consumer),
-        otel.kind = "consumer",
-        messaging.system = "nats",
-        messaging.operation.name = "process",
-        messaging.operation.type = "process",
-        messaging.consumer.group.name = %delivery.consumer,
-        messaging.destination.template = format!("flywheel.log.{}", delivery.key.step),
-        messaging.message.id = %delivery.key.event_id(),
-        flywheel.session = %delivery.key.id,
-    );
+    let key = &delivery.key;
+    let span = trace::process(delivery.consumer.as_str(), format_args!("flywheel.log.{}", key.step));
     trace::follow(&span, delivery.traceparent.as_deref());
-    let context = traceparent_of(&span).or_else(|| delivery.traceparent.clone());
-    let handled = handle_traced(log, stage, tools, seen, delivery, context).instrument(span).await;
+    if !span.is_disabled() {
+        span.record(trace::SUBJECT, key.subject());
+        span.record(trace::MESSAGE_ID, key.event_id().to_string());
+        span.record(trace::SESSION, key.id.to_string());
+    }
+    let handled = handle_in(log, stage, tools, seen, delivery, &span).instrument(span.clone()).await;
     measure::processed(delivery.consumer.as_str(), started.elapsed());
     handled
 }
 
-async fn handle_traced<L: Log>(
+async fn handle_in<L: Log>(
     log: &L,
     stage: &Arc<Bound>,
     tools: &Arc<Tools>,
     seen: &Seen,
     delivery: &Delivery,
-    context: Option<String>,
+    span: &Span,
 ) -> Result<Handled, Error> {
-    let Some(call) = step::prepare(log, stage, seen, delivery).await? else { return Ok(Handled::Done) };
+    let prepared = step::prepare(log, stage, seen, delivery).await;
+    let Some(call) = prepared.inspect_err(|_| trace::ended_in_fault(span, "again", "log"))? else {
+        trace::ended(span, "not_due");
+        return Ok(Handled::Done);
+    };
+    let traced = traceparent_of(span);
+    if traced.is_some() {
+        call.contexts().iter().for_each(|context| trace::link(span, context));
+    }
+    // Where nothing is traced here, what was begun elsewhere is handed on.
+    let context = traced.or_else(|| delivery.traceparent.clone());
     let verdict = if stage.looks_at_the_world() {
         let (stage, tools) = (stage.clone(), tools.clone());
         tokio::task::spawn_blocking(move || stage.run(call, &tools)).await.map_err(|error| error.to_string())
@@ -175,15 +179,30 @@ async fn handle_traced<L: Log>(
         panic::catch_unwind(AssertUnwindSafe(|| stage.run(call, tools))).map_err(|_| "see above".to_owned())
     };
     match verdict {
-        Ok(Verdict::Ended(mut facts)) => {
+        Ok(Verdict::Ended(mut facts, how)) => {
             facts.iter_mut().for_each(|fact| fact.traceparent.clone_from(&context));
-            log.append(facts).await.map(|_| Handled::Done)
+            match how {
+                How::Completed => trace::ended(span, "completed"),
+                How::Skipped => trace::ended(span, "skipped"),
+                How::Failed(class) => trace::ended_in_fault(span, "failed", class.as_str()),
+            }
+            match log.append(facts).await {
+                Ok(_) => Ok(Handled::Done),
+                // It takes less than it did a moment ago.
+                Err(error @ Error::TooLarge { .. }) => {
+                    tracing::warn!(step = %delivery.consumer, session = %delivery.key.id, "{error}; trying again");
+                    Ok(Handled::Again)
+                }
+                Err(error) => Err(error),
+            }
         }
         Ok(Verdict::Again(why)) => {
+            trace::ended_in_fault(span, "again", FailureClass::World.as_str());
             tracing::warn!(step = %delivery.consumer, session = %delivery.key.id, attempt = delivery.attempts, "{why}");
             Ok(Handled::Again)
         }
         Err(panicked) => {
+            trace::ended_in_fault(span, "again", "panic");
             tracing::error!(step = %delivery.consumer, session = %delivery.key.id, "the stage panicked: {panicked}");
             Ok(Handled::Again)
         }

@@ -1,7 +1,9 @@
 //! Connecting: credentials by file, TLS, and a server that can do what is needed.
 
+use super::topology::HEADER_BYTES_MAX;
 use crate::log::Error;
 use async_nats::{Client, ConnectOptions, Event, jetstream};
+use flywheel_events::envelope::EVENT_BYTES_MAX;
 use rand::RngExt as _;
 use semver::Version;
 use std::{path::PathBuf, time::Duration};
@@ -9,6 +11,9 @@ use tokio::{sync::watch, time::timeout};
 
 /// The oldest server: it has `filter_subjects`, consumer creation that refuses to change another, and metadata.
 const SERVER_MIN: Version = Version::new(2, 10, 0);
+
+/// The least that a server must take in one message: what says of a step or a message that it failed must fit.
+const MESSAGE_BYTES_MIN: usize = 64 * 1024;
 
 /// How long a call of the server may take.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(5);
@@ -78,6 +83,21 @@ impl Bus {
     pub fn message_bytes_max(&self) -> usize {
         self.client.server_info().max_payload
     }
+
+    /// Most bytes of an event, which leaves room for its headers.
+    pub fn event_bytes_max(&self) -> usize {
+        self.message_bytes_max().saturating_sub(HEADER_BYTES_MAX).min(EVENT_BYTES_MAX)
+    }
+
+    /// What to know about a server that takes less than a fact may have.
+    pub fn is_narrow(&self) -> Option<String> {
+        let (has, takes) = (self.message_bytes_max(), self.event_bytes_max());
+        (takes < EVENT_BYTES_MAX).then(|| {
+            format!(
+                "the server takes messages of {has} bytes, headers included: facts of more than {takes} bytes are refused, where {EVENT_BYTES_MAX} are allowed; set `max_payload` in its configuration to 2MB"
+            )
+        })
+    }
 }
 
 /// Connects.
@@ -104,6 +124,12 @@ pub async fn connect(address: &Address) -> Result<Bus, Error> {
     if Version::new(version.major, version.minor, version.patch) < SERVER_MIN {
         return Err(failed(&format_args!(
             "it is nats-server {version}, and {SERVER_MIN} is the oldest that keeps a key from being written twice: install a newer one"
+        )));
+    }
+    if info.max_payload < MESSAGE_BYTES_MIN {
+        return Err(failed(&format_args!(
+            "it takes messages of {} bytes, and not every failure could be recorded in less than {MESSAGE_BYTES_MIN}: set `max_payload` in its configuration to 2MB",
+            info.max_payload
         )));
     }
     let jetstream = jetstream::ContextBuilder::new()

@@ -182,6 +182,10 @@ pub(super) fn record_of(position: u64, subject: &str, headers: &HeaderMap, event
 impl Log for BusLog {
     type Subscription = BusSubscription;
 
+    fn event_bytes_max(&self) -> usize {
+        self.inner.bus.event_bytes_max()
+    }
+
     async fn append(&self, facts: Vec<NewFact>) -> Result<Vec<Appended>, Error> {
         publish::all(self, facts).await
     }

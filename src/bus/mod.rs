@@ -21,6 +21,7 @@ mod pull;
 pub mod reconcile;
 pub mod replica;
 mod setup;
+mod stored;
 mod subscription;
 mod supervise;
 mod topology;
@@ -33,7 +34,7 @@ pub(crate) use patience::Patience;
 pub(crate) use setup::stream_handle;
 pub use setup::{Change, Refused, setup};
 pub use supervise::{Life, Parts, supervise};
-pub use topology::{GIB, Topology, subject_of_step};
+pub use topology::{GIB, INBOX, LOG, Topology, subject_of_step};
 
 use crate::log::Error;
 use std::fmt::Display;

@@ -25,10 +25,7 @@ use async_nats::{
     },
 };
 use bytes::Bytes;
-use flywheel_events::{
-    Digest, Key,
-    envelope::{CONTENT_TYPE, Envelope, Extension},
-};
+use flywheel_events::{Digest, Key, envelope::CONTENT_TYPE};
 use std::{error::Error as _, time::Duration};
 use tracing::{Instrument as _, Span};
 
@@ -76,7 +73,7 @@ pub(super) async fn all(log: &BusLog, mut facts: Vec<NewFact>) -> Result<Vec<App
 pub(super) async fn again(log: &BusLog, records: Vec<Record>) -> Result<Vec<Appended>, Error> {
     let mut under_way = Vec::with_capacity(records.len());
     for Record { key, digest, event, .. } in records {
-        let traceparent = traceparent_in(&event);
+        let traceparent = event.traceparent();
         under_way.push(send_event(log, key, digest, event, traceparent).await?);
     }
     let mut appended = Vec::with_capacity(under_way.len());
@@ -88,15 +85,7 @@ pub(super) async fn again(log: &BusLog, records: Vec<Record>) -> Result<Vec<Appe
 
 /// The headers of a fact that was recorded before.
 pub(super) fn headers_of(record: &Record, subject: &str) -> Result<HeaderMap, Error> {
-    headers(&record.digest, subject, traceparent_in(&record.event))
-}
-
-/// The trace an event began in.
-fn traceparent_in(event: &str) -> Option<String> {
-    match Envelope::parse(event.as_bytes()).ok()?.extension(TRACEPARENT)? {
-        Extension::Text(text) => Some(text.to_string()),
-        _ => None,
-    }
+    headers(&record.digest, subject, record.event.traceparent())
 }
 
 async fn send(log: &BusLog, fact: NewFact) -> Result<Sent, Error> {
@@ -112,18 +101,7 @@ async fn send_event(
     traceparent: Option<String>,
 ) -> Result<Sent, Error> {
     let subject = key.subject();
-    let step = key.step.as_str();
-    let span = tracing::info_span!(
-        "publish",
-        otel.name = format!("publish flywheel.log.{step}"),
-        otel.kind = "producer",
-        messaging.system = "nats",
-        messaging.operation.name = "publish",
-        messaging.operation.type = "send",
-        messaging.destination.template = format!("flywheel.log.{step}"),
-        messaging.message.id = %key.event_id(),
-        messaging.message.body.size = event.len(),
-    );
+    let span = trace::publish(format_args!("flywheel.log.{}", key.step), &subject, key.event_id(), event.len());
     trace::follow(&span, traceparent.as_deref());
     let headers = headers(&digest, &subject, traceparent_of(&span).or(traceparent))?;
     let size = event.len() + headers_bytes(&headers);
@@ -164,13 +142,17 @@ fn headers_bytes(headers: &HeaderMap) -> usize {
 
 async fn settle(log: &BusLog, sent: Sent) -> Result<Appended, Error> {
     let (step, span) = (sent.key.step.clone(), sent.span.clone());
-    let outcome = settle_in(log, sent).instrument(span).await;
+    let outcome = settle_in(log, sent).instrument(span.clone()).await;
     let word = match &outcome {
         Ok(Appended::Appended(_)) => "appended",
         Ok(Appended::Duplicate(_)) => "duplicate",
         Ok(Appended::Conflict(_)) => "conflict",
         Err(_) => "failed",
     };
+    match word {
+        "conflict" | "failed" => trace::ended_in_fault(&span, word, word),
+        _ => trace::ended(&span, word),
+    }
     measure::sent(step.as_str(), word);
     outcome
 }

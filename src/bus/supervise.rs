@@ -68,7 +68,7 @@ pub async fn supervise<F: Future<Output = Result<(), Error>>>(
 
 /// Whether a new beginning may help: not where the log holds what this program did not write, or a file is in the way.
 fn is_passing(error: &Error) -> bool {
-    matches!(error, Error::Bus(_) | Error::TooLarge { .. } | Error::Closed)
+    matches!(error, Error::Bus(_) | Error::Closed)
 }
 
 /// The parts of one process: all go on until they are asked to stop, or one cannot.

@@ -10,7 +10,11 @@ use std::{
     time::Duration,
 };
 use tracing_subscriber::{
-    EnvFilter, Layer as _, filter::Targets, fmt, layer::SubscriberExt as _, util::SubscriberInitExt as _,
+    EnvFilter, Layer as _,
+    filter::{LevelFilter, filter_fn},
+    fmt,
+    layer::SubscriberExt as _,
+    util::SubscriberInitExt as _,
 };
 
 /// The first write to stdout that failed.
@@ -36,10 +40,13 @@ impl Console {
     pub fn show_diagnostics(&self, tracing: Option<&Tracing>) {
         let filter = EnvFilter::try_from_env("FLYWHEEL_LOG").unwrap_or_else(|_| EnvFilter::new("warn"));
         let shown = fmt::layer().with_writer(io::stderr).with_ansi(self.interactive).with_target(false);
-        // Only our own spans: the exporter's would be exported, and so on.
-        let ours = Targets::new().with_target("flywheel", tracing::Level::INFO);
+        // Only our own: the exporter's would be exported, and so on. And only spans, whose attributes are chosen: what is
+        // said of the work on the way quotes what is worked on.
+        let ours = filter_fn(|it| it.is_span() && it.target().split("::").next() == Some("flywheel"))
+            .with_max_level_hint(LevelFilter::INFO);
         let exported = tracing.map(|tracing| {
-            tracing_opentelemetry::layer().with_tracer(tracing.tracer()).with_location(false).with_filter(ours)
+            let layer = tracing_opentelemetry::layer().with_tracer(tracing.tracer()).with_location(false);
+            layer.with_threads(false).with_target(false).with_tracked_inactivity(false).with_filter(ours)
         });
         // A second one in a process would change nothing.
         let _ = tracing_subscriber::registry().with(shown.with_filter(filter)).with(exported).try_init();

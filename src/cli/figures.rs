@@ -2,7 +2,7 @@
 
 use super::{Context, bus};
 use crate::{
-    bus::{Address, Parts, Topology, connect},
+    bus::{Address, Bus, Parts, Topology, connect},
     log::Error,
     telemetry::{self, measure},
 };
@@ -10,6 +10,10 @@ use std::{net::SocketAddr, time::Duration};
 
 /// How often it is looked what waits for each consumer.
 const LOOK: Duration = Duration::from_secs(5);
+
+/// For how many looks a consumer is left out that nothing was said of: a role may not ask about every one, and the server says
+/// so with silence, which takes time.
+const LEFT_OUT: u32 = 60;
 
 /// Whether figures are served, and where.
 #[derive(Debug, Clone, clap::Args)]
@@ -20,11 +24,17 @@ pub struct Figures {
 }
 
 impl Figures {
-    /// Begins to serve them, where that is asked for.
+    /// Begins to serve them, where that is asked for; of what waits, that in these streams.
     ///
     /// # Errors
     /// When the address cannot be listened on.
-    pub async fn begin(&self, parts: &mut Parts, address: &Address, context: &Context) -> anyhow::Result<()> {
+    pub async fn begin(
+        &self,
+        parts: &mut Parts,
+        address: &Address,
+        streams: &'static [&'static str],
+        context: &Context,
+    ) -> anyhow::Result<()> {
         let Some(listen) = self.metrics_listen else { return Ok(()) };
         let bound = telemetry::listen(listen).await?;
         context.console.note(format_args!("figures are on http://{bound}/metrics"));
@@ -32,7 +42,7 @@ impl Figures {
         parts.spawn(async move {
             tokio::select! {
                 () = stop.cancelled() => {}
-                () = look(&address, &topology) => {}
+                () = look(&address, &topology, streams) => {}
             }
             Ok::<_, Error>(())
         });
@@ -40,27 +50,49 @@ impl Figures {
     }
 }
 
-/// Measures what waits for each consumer, for ever. What this process may not ask about has no figure.
-async fn look(address: &Address, topology: &Topology) {
+/// Measures what waits for each consumer of these streams, for ever.
+async fn look(address: &Address, topology: &Topology, streams: &[&str]) {
+    let mut consumers: Vec<_> = topology
+        .consumers()
+        .into_iter()
+        .filter(|(stream, _)| streams.contains(stream))
+        .map(|(stream, config)| Looked { stream, name: config.durable_name.unwrap_or_default(), left_out: 0 })
+        .collect();
     loop {
         if let Ok(bus) = connect(address).await {
-            while measure_once(&bus, topology).await {
+            while measure_once(&bus, &mut consumers).await {
                 tokio::time::sleep(LOOK).await;
             }
+            // That was the bus, and none of them.
+            consumers.iter_mut().for_each(|consumer| consumer.left_out = 0);
         }
         tokio::time::sleep(LOOK).await;
     }
 }
 
+/// A consumer that is looked at.
+struct Looked {
+    stream: &'static str,
+    name: String,
+    /// For how many more looks it is left out.
+    left_out: u32,
+}
+
 /// Whether the bus said anything.
-async fn measure_once(bus: &crate::bus::Bus, topology: &Topology) -> bool {
+async fn measure_once(bus: &Bus, consumers: &mut [Looked]) -> bool {
     let mut answered = false;
-    for (stream, config) in topology.consumers() {
-        let name = config.durable_name.unwrap_or_default();
-        let Ok(stream) = bus.jetstream.get_stream_no_info(stream).await else { continue };
-        if let Ok(info) = stream.consumer_info(&name).await {
-            answered = true;
-            measure::waits(&name, info.num_pending, info.num_ack_pending as u64);
+    for consumer in consumers {
+        consumer.left_out = consumer.left_out.saturating_sub(1);
+        if consumer.left_out > 0 {
+            continue;
+        }
+        let Ok(stream) = bus.jetstream.get_stream_no_info(consumer.stream).await else { continue };
+        match stream.consumer_info(&consumer.name).await {
+            Ok(info) => {
+                answered = true;
+                measure::waits(&consumer.name, info.num_pending, info.num_ack_pending as u64);
+            }
+            Err(_) => consumer.left_out = LEFT_OUT,
         }
     }
     answered

@@ -7,7 +7,7 @@ use super::{
     staying, workshop,
 };
 use crate::{
-    bus::{Address, Parts, Topology, intake},
+    bus::{Address, INBOX, Parts, Topology, intake},
     safety::Cleaner,
 };
 use std::sync::Arc;
@@ -29,7 +29,7 @@ pub fn run(args: &Args, context: &Context) -> anyhow::Result<Exit> {
     let address = args.reach.address(&context.settings)?;
     let topology = bus::topology(&context.settings);
     staying::run(async |parts| {
-        args.figures.begin(parts, &address, context).await?;
+        args.figures.begin(parts, &address, &[INBOX], context).await?;
         context.console.note("taking sessions in");
         begin(parts, &address, &topology);
         Ok(())

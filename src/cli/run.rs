@@ -18,7 +18,7 @@ use crate::{
     runner::Tools,
     safety::{Cleaner, Finding},
 };
-use flywheel_events::SessionType;
+use flywheel_events::{SessionType, envelope::EVENT_BYTES_MAX};
 use report::SessionReport;
 use std::{
     collections::{HashMap, HashSet},
@@ -153,7 +153,7 @@ fn read(file: &Path, pipeline: Option<SessionType>, cleaner: &Cleaner) -> Job {
 /// that it spares the files beside it.
 fn clean(name: &str, accepted: &Accepted, cleaner: &Cleaner) -> Result<(NewFact, Vec<Finding>), Box<Report>> {
     let (fact, findings) = accept::fact(accepted, cleaner);
-    match fact.check_size() {
+    match fact.check_size(EVENT_BYTES_MAX) {
         Ok(()) => Ok((fact, findings)),
         Err(error) => {
             let message = format!("too large once secrets and personal data are replaced: {error}");

@@ -7,7 +7,10 @@ use super::{
     intake, replica, staying,
     worker::ToolArgs,
 };
-use crate::log::Error;
+use crate::{
+    bus::{INBOX, LOG},
+    log::Error,
+};
 
 /// Run everything the swarm needs in one process.
 #[derive(Debug, clap::Args)]
@@ -29,8 +32,10 @@ pub fn run(args: &Args, context: &Context) -> anyhow::Result<Exit> {
     let address = args.reach.address(&context.settings)?;
     let topology = bus::topology(&context.settings);
     staying::run(async |parts| {
-        crate::bus::setup(&args.reach.connect(&context.settings).await?, &topology).await?;
-        args.figures.begin(parts, &address, context).await?;
+        let bus = args.reach.connect(&context.settings).await?;
+        crate::bus::setup(&bus, &topology).await?;
+        bus.is_narrow().iter().for_each(|why| context.console.note(format_args!("warning: {why}")));
+        args.figures.begin(parts, &address, &[INBOX, LOG], context).await?;
         context.console.note("taking sessions in, working on every stage, and keeping a replica");
         intake::begin(parts, &address, &topology);
         parts.spawn(staying::worker(address.clone(), topology, tools, vec![], parts.stop().clone()));

@@ -6,7 +6,7 @@ use super::{
     figures::Figures,
     staying, workshop,
 };
-use crate::{local::Local, runner, runner::Tools, safety::Cleaner};
+use crate::{bus::LOG, local::Local, runner, runner::Tools, safety::Cleaner};
 use flywheel_events::Step;
 use std::{path::PathBuf, sync::Arc};
 
@@ -60,7 +60,7 @@ pub fn run(args: &Args, context: &Context) -> anyhow::Result<Exit> {
     let tools = args.tools.open(&args.reach, context)?;
     let address = args.reach.address(&context.settings)?;
     staying::run(async |parts| {
-        args.figures.begin(parts, &address, context).await?;
+        args.figures.begin(parts, &address, &[LOG], context).await?;
         let shown = if args.stages.is_empty() { "every stage".to_owned() } else { args.stages.join(", ") };
         context.console.note(format_args!("working on {shown}"));
         parts.spawn(staying::worker(address, bus::topology(&context.settings), tools, stages, parts.stop().clone()));

@@ -1,10 +1,11 @@
 //! A fact on its way into the log, and one that is there.
 
 use super::Error;
+use crate::telemetry::trace::TRACEPARENT;
 use chrono::{DateTime, Utc};
 use flywheel_events::{
     Digest, Fact, Key, SessionId, canonical,
-    envelope::{self, Draft, EVENT_BYTES_MAX},
+    envelope::{self, Draft, EVENT_BYTES_MAX, Envelope, Extension},
 };
 use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::{Value, value::RawValue};
@@ -82,18 +83,24 @@ impl NewFact {
         self.id
     }
 
-    /// Whether the log takes a fact of this size, whenever it is recorded.
+    /// Whether a log that takes events of up to `max` bytes takes this one, whenever and in whatever trace it is recorded.
     ///
     /// # Errors
-    /// [`Error::TooLarge`] beyond [`EVENT_BYTES_MAX`].
-    pub fn check_size(&self) -> Result<(), Error> {
+    /// [`Error::TooLarge`] if it does not.
+    pub fn check_size(&self, max: usize) -> Result<(), Error> {
         /// More than everything in an event but its data takes.
         const ENVELOPE_BYTES_MAX: usize = 16 * 1024;
-        if self.data.len() + ENVELOPE_BYTES_MAX <= EVENT_BYTES_MAX {
+        /// More than the context of a trace takes, with its name.
+        const TRACE_BYTES_MAX: usize = 128;
+        if self.data.len() + ENVELOPE_BYTES_MAX <= max {
             return Ok(());
         }
         // A time with as many digits as any.
-        self.event(DateTime::from_timestamp_micros(1).unwrap_or_default()).map(drop)
+        let size = self.write(DateTime::from_timestamp_micros(1).unwrap_or_default()).0.len();
+        match size + TRACE_BYTES_MAX {
+            size if size > max => Err(Error::TooLarge { key: Box::new(self.key.clone()), size, max }),
+            _ => Ok(()),
+        }
     }
 
     /// The event, recorded at this time.
@@ -101,6 +108,15 @@ impl NewFact {
     /// # Errors
     /// [`Error::TooLarge`] beyond [`EVENT_BYTES_MAX`].
     pub(crate) fn event(&self, time: DateTime<Utc>) -> Result<Event, Error> {
+        let (event, data_begins) = self.write(time);
+        if event.len() > EVENT_BYTES_MAX {
+            return Err(Error::TooLarge { key: Box::new(self.key.clone()), size: event.len(), max: EVENT_BYTES_MAX });
+        }
+        Ok(Event::new(event, Some((self.event_type, data_begins))))
+    }
+
+    /// The text of the event, and where its data begins.
+    fn write(&self, time: DateTime<Utc>) -> (String, usize) {
         let draft = Draft {
             specversion: envelope::Version::V1,
             id: self.id,
@@ -114,11 +130,7 @@ impl NewFact {
             causationid: self.cause.as_deref(),
             traceparent: self.traceparent.as_deref(),
         };
-        let (event, data_begins) = draft.write(&self.data);
-        if event.len() > EVENT_BYTES_MAX {
-            return Err(Error::TooLarge { key: Box::new(self.key.clone()), size: event.len(), max: EVENT_BYTES_MAX });
-        }
-        Ok(Event::new(event, Some((self.event_type, data_begins))))
+        draft.write(&self.data)
     }
 }
 
@@ -152,6 +164,14 @@ impl Event {
         // The data is borrowed from the text.
         let begins = data.as_ptr() as usize - self.as_ptr() as usize;
         Ok((carrier.event_type, Data { event: self.clone(), begins, ends: begins + data.len() }))
+    }
+
+    /// The trace it began in.
+    pub fn traceparent(&self) -> Option<String> {
+        match Envelope::parse(self.as_bytes()).ok()?.extension(TRACEPARENT)? {
+            Extension::Text(text) => Some(text.to_string()),
+            _ => None,
+        }
     }
 }
 

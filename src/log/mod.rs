@@ -164,6 +164,9 @@ pub trait Log: Clone + Send + Sync + 'static {
     /// Its deliveries.
     type Subscription: Subscription;
 
+    /// Most bytes of an event that the log takes: see [`NewFact::check_size`].
+    fn event_bytes_max(&self) -> usize;
+
     /// Appends facts in their order, each durable when this returns. A conflict does not keep the others back.
     ///
     /// # Errors

@@ -3,13 +3,13 @@
 use super::{ATTEMPTS_MAX, Tools};
 use crate::{
     accept,
-    log::{Delivery, Error, Log, NewFact, Record},
+    log::{Delivery, Error, Event, Log, NewFact, Record},
     queue,
     stages::{Ended, Inputs, Made, MadeStep, Need, Pipeline, Row, Stop, graph::ENTRY},
 };
 use flywheel_events::{
     ArtifactGenerated, Fact, FailureClass, Key, SessionCompleted, SessionId, SessionReady, SessionRerunRequested,
-    SessionType, Step, StepFailed, StepSkipped,
+    SessionType, Step, StepFailed, StepSkipped, envelope::EVENT_BYTES_MAX,
 };
 use serde::Deserialize;
 use serde_json::Value;
@@ -26,6 +26,9 @@ pub const RERUN_REQUESTED: Step = Step::new("session-rerun_requested");
 
 /// Most bytes of a text artifact.
 const ARTIFACT_BYTES_MAX: u64 = 256 * 1024;
+
+/// Most characters of what is said of a failure.
+const MESSAGE_CHARS_MAX: usize = 2_000;
 
 /// A stage in its pipeline: its needs resolved to steps.
 #[derive(Debug)]
@@ -118,15 +121,37 @@ pub struct Call {
     missing: Vec<Ended>,
     made: Made,
     artifacts: Vec<Arc<ArtifactGenerated>>,
+    /// Most bytes of an event that the log takes.
+    event_bytes_max: usize,
+    /// What it needs beside the delivered fact.
+    beside: Vec<Event>,
+}
+
+impl Call {
+    /// The contexts in which the other facts that it needs were made. Each is looked for in its text.
+    pub fn contexts(&self) -> Vec<String> {
+        self.beside.iter().filter_map(Event::traceparent).collect()
+    }
 }
 
 /// What a call came to.
 #[derive(Debug)]
 pub enum Verdict {
     /// The step has ended in the last of these facts.
-    Ended(Vec<NewFact>),
+    Ended(Vec<NewFact>, How),
     /// The world was in the way.
     Again(String),
+}
+
+/// How a step has ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum How {
+    /// With its outcome.
+    Completed,
+    /// There was nothing to do.
+    Skipped,
+    /// In a failure of this class.
+    Failed(FailureClass),
 }
 
 /// The sessions that were seen last, by id: where their fact is, and their type. Neither ever changes.
@@ -192,10 +217,13 @@ pub async fn prepare<L: Log>(log: &L, stage: &Bound, seen: &Seen, delivery: &Del
         missing: vec![],
         made: Made::default(),
         artifacts: vec![],
+        event_bytes_max: log.event_bytes_max(),
+        beside: vec![],
     };
     for (step, event_type, required) in &stage.needs {
         let Some(record) = newest(log, step, session, run).await? else { return Ok(None) };
         let ended = ended(&record)?;
+        call.beside.extend((record.key != delivery.key).then_some(record.event));
         last = last.max((record.position, record.key));
         if *required && !matches!(ended, Ended::Completed(_)) {
             call.missing.push(ended.clone());
@@ -205,6 +233,7 @@ pub async fn prepare<L: Log>(log: &L, stage: &Bound, seen: &Seen, delivery: &Del
     for (step, artifact) in &stage.others {
         let Some(record) = newest(log, step, session, run).await? else { return Ok(None) };
         let ended = ended(&record)?;
+        call.beside.extend((record.key != delivery.key).then_some(record.event));
         last = last.max((record.position, record.key));
         if let Ended::Completed(value) = &ended
             && *artifact
@@ -369,14 +398,22 @@ impl Bound {
         }
         facts.push(self.stamped(call, NewFact::of_value(call.key.clone(), self.row.emits, self.source(), value)));
         // The log would refuse it, and everything beside it would wait for ever.
-        if let Some(error) = facts.iter().find_map(|fact| fact.check_size().err()) {
-            let hint = "split the session into shorter ones";
-            return self.failed(call, tools, FailureClass::TooLarge, error.to_string(), Some(hint.into()));
+        if let Some(error) = facts.iter().find_map(|fact| fact.check_size(call.event_bytes_max).err()) {
+            let split = "split the session into shorter ones";
+            let hint = match call.event_bytes_max {
+                // Another server would take it.
+                max if max < EVENT_BYTES_MAX => format!(
+                    "set `max_payload` in the configuration of the bus's servers to 2MB and repeat it with `flywheel retry {}`, or {split}",
+                    call.session
+                ),
+                _ => split.to_owned(),
+            };
+            return self.failed(call, tools, FailureClass::TooLarge, error.to_string(), Some(hint));
         }
-        Verdict::Ended(facts)
+        Verdict::Ended(facts, How::Completed)
     }
 
-    /// The message is cleaned: what the world says of a fault may name its paths.
+    /// The message is cleaned: what the world says of a fault may name its paths. It is bounded, so that every log takes it.
     fn failed(
         &self,
         call: &Call,
@@ -389,17 +426,18 @@ impl Bound {
             session_id: call.session,
             step: self.step.to_string(),
             class,
-            message: tools.cleaned(message),
-            hint,
+            message: bounded(tools.cleaned(message)),
+            hint: hint.map(bounded),
             attempts: call.attempts.min(ATTEMPTS_MAX),
         };
-        Verdict::Ended(vec![self.stamped(call, NewFact::new(call.key.clone(), self.source(), &fact))])
+        let fact = self.stamped(call, NewFact::new(call.key.clone(), self.source(), &fact));
+        Verdict::Ended(vec![fact], How::Failed(class))
     }
 
     fn skipped(&self, call: &Call, tools: &Tools, reason: String) -> Verdict {
-        let reason = tools.cleaned(reason);
+        let reason = bounded(tools.cleaned(reason));
         let fact = StepSkipped { session_id: call.session, step: self.step.to_string(), reason };
-        Verdict::Ended(vec![self.stamped(call, NewFact::new(call.key.clone(), self.source(), &fact))])
+        Verdict::Ended(vec![self.stamped(call, NewFact::new(call.key.clone(), self.source(), &fact))], How::Skipped)
     }
 
     fn source(&self) -> String {
@@ -409,6 +447,15 @@ impl Bound {
     fn stamped(&self, call: &Call, fact: NewFact) -> NewFact {
         fact.caused_by(call.cause.clone()).about(call.session)
     }
+}
+
+/// A text of [`MESSAGE_CHARS_MAX`] at most.
+fn bounded(mut text: String) -> String {
+    if let Some((end, _)) = text.char_indices().nth(MESSAGE_CHARS_MAX) {
+        text.truncate(end);
+        text.push('…');
+    }
+    text
 }
 
 #[cfg(test)]

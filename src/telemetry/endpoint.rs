@@ -1,5 +1,6 @@
 //! The figures, where Prometheus fetches them.
 
+use super::resource::resource;
 use anyhow::Context as _;
 use axum::{Router, http::header, routing::get};
 use opentelemetry_sdk::metrics::SdkMeterProvider;
@@ -15,7 +16,8 @@ pub async fn listen(address: SocketAddr) -> anyhow::Result<SocketAddr> {
     let registry = Registry::new();
     let exporter = opentelemetry_prometheus::exporter().with_registry(registry.clone()).build();
     let exporter = exporter.context("cannot set up the figures for Prometheus")?;
-    opentelemetry::global::set_meter_provider(SdkMeterProvider::builder().with_reader(exporter).build());
+    let provider = SdkMeterProvider::builder().with_reader(exporter).with_resource(resource());
+    opentelemetry::global::set_meter_provider(provider.build());
     let listener = TcpListener::bind(address).await.with_context(|| format!("cannot listen on {address}"))?;
     let bound = listener.local_addr()?;
     let answer = move || {

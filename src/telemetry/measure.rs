@@ -52,23 +52,28 @@ static INSTRUMENTS: LazyLock<Instruments> = LazyLock::new(|| {
     }
 });
 
-fn attributes(what: &'static str, name: &str) -> [KeyValue; 2] {
-    [KeyValue::new("messaging.system", "nats"), KeyValue::new(what, name.to_owned())]
+fn attributes(operation: &'static str, what: &'static str, name: String) -> [KeyValue; 3] {
+    [
+        KeyValue::new("messaging.system", "nats"),
+        KeyValue::new("messaging.operation.name", operation),
+        KeyValue::new(what, name),
+    ]
 }
 
-fn of_consumer(consumer: &str) -> [KeyValue; 2] {
-    attributes("messaging.consumer.group.name", consumer)
+fn of_consumer(operation: &'static str, consumer: &str) -> [KeyValue; 3] {
+    attributes(operation, "messaging.consumer.group.name", consumer.to_owned())
 }
 
-/// A message was published: what it is (the step of a fact), and what became of it.
+/// A fact of this step was published, and what became of it.
 pub fn sent(step: &str, outcome: &'static str) {
-    let [system, destination] = attributes("messaging.destination.template", step);
-    INSTRUMENTS.sent.add(1, &[system, destination, KeyValue::new("flywheel.outcome", outcome)]);
+    let [system, operation, destination] =
+        attributes("publish", "messaging.destination.template", format!("flywheel.log.{step}"));
+    INSTRUMENTS.sent.add(1, &[system, operation, destination, KeyValue::new("flywheel.outcome", outcome)]);
 }
 
 /// A message was delivered to a consumer for this many-th time.
 pub fn delivered(consumer: &str, attempts: u32) {
-    let attributes = of_consumer(consumer);
+    let attributes = of_consumer("receive", consumer);
     INSTRUMENTS.consumed.add(1, &attributes);
     if attempts > 1 {
         INSTRUMENTS.redelivered.add(1, &attributes);
@@ -77,12 +82,12 @@ pub fn delivered(consumer: &str, attempts: u32) {
 
 /// Handling a message took so long.
 pub fn processed(consumer: &str, took: Duration) {
-    INSTRUMENTS.processing.record(took.as_secs_f64(), &of_consumer(consumer));
+    INSTRUMENTS.processing.record(took.as_secs_f64(), &of_consumer("process", consumer));
 }
 
 /// So much waits for a consumer, and so much is in hand.
 pub fn waits(consumer: &str, waiting: u64, in_hand: u64) {
-    let attributes = of_consumer(consumer);
+    let attributes = [KeyValue::new("messaging.consumer.group.name", consumer.to_owned())];
     INSTRUMENTS.waiting.record(waiting, &attributes);
     INSTRUMENTS.in_hand.record(in_hand, &attributes);
 }

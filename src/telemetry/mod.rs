@@ -6,6 +6,7 @@
 
 mod endpoint;
 pub mod measure;
+mod resource;
 pub mod trace;
 
 pub use endpoint::listen;

@@ -1,20 +1,27 @@
 //! Traces: one from an agent's publish through every stage to `ready`.
 //!
-//! A message carries the context of whoever published it in its `traceparent` header (W3C Trace Context); what handles the
-//! message goes on from there. A header that is no trace context is none.
-#![expect(clippy::disallowed_methods, reason = "OpenTelemetry is set up by its environment")]
+//! Invariants:
+//! - A message carries the context of whoever published it in its `traceparent` header (W3C Trace Context); what handles the
+//!   message goes on from there. A header that is no trace context is none.
+//! - A step with several needs hangs under the delivery that made it due, and is linked to what made each of the others.
+//! - A span has the attributes that are written here and no others: no text of a session, of a fault or of a header gets
+//!   into one.
+//!
+//! Names are those of OpenTelemetry's conventions for messaging, but for the name of a span that handles a message: several
+//! stages take from one subject, so it is called by its stage.
 
+use super::resource::{is_set, resource};
 use crate::tls;
 use opentelemetry::{
     propagation::{Extractor, TextMapPropagator as _},
-    trace::{TraceContextExt as _, TracerProvider as _},
+    trace::{SpanContext, TraceContextExt as _, TracerProvider as _},
 };
 use opentelemetry_sdk::{
-    Resource,
     propagation::TraceContextPropagator,
     trace::{SdkTracerProvider, Tracer},
 };
-use tracing::Span;
+use std::fmt::Display;
+use tracing::{Span, field::Empty};
 use tracing_opentelemetry::OpenTelemetrySpanExt as _;
 
 /// The header and extension with the context.
@@ -33,19 +40,12 @@ impl Tracing {
     /// When what it says is no endpoint.
     pub fn of_environment() -> anyhow::Result<Option<Self>> {
         let names = ["OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"];
-        let set = |name| std::env::var_os(name).is_some_and(|value| !value.is_empty());
-        if !names.into_iter().any(set) {
+        if !names.into_iter().any(is_set) {
             return Ok(None);
         }
         tls::use_ring();
         let exporter = opentelemetry_otlp::SpanExporter::builder().with_http().build()?;
-        // `OTEL_SERVICE_NAME` and `OTEL_RESOURCE_ATTRIBUTES` go before this.
-        let mut resource = Resource::builder();
-        if !set("OTEL_SERVICE_NAME") {
-            resource = resource.with_service_name("flywheel");
-        }
-        let provider =
-            SdkTracerProvider::builder().with_batch_exporter(exporter).with_resource(resource.build()).build();
+        let provider = SdkTracerProvider::builder().with_batch_exporter(exporter).with_resource(resource()).build();
         Ok(Some(Self { provider }))
     }
 
@@ -60,6 +60,71 @@ impl Tracing {
             tracing::warn!("the last spans were not exported: {error}");
         }
     }
+}
+
+/// The publishing of a message of this id on a subject of this template.
+pub fn publish(template: impl Display, subject: &str, id: impl Display, bytes: usize) -> Span {
+    tracing::info_span!(
+        "publish",
+        otel.name = format!("publish {template}"),
+        otel.kind = "producer",
+        otel.status_code = Empty,
+        messaging.system = "nats",
+        messaging.operation.name = "publish",
+        messaging.operation.type = "send",
+        messaging.destination.template = %template,
+        messaging.destination.name = subject,
+        messaging.message.id = %id,
+        messaging.message.body.size = bytes,
+        flywheel.outcome = Empty,
+        error.type = Empty,
+    )
+}
+
+/// The handling of a message, from a subject of this template, by a consumer. What is known of it later is recorded with
+/// [`MESSAGE_ID`], [`SUBJECT`], [`BODY_SIZE`] and [`SESSION`].
+pub fn process(consumer: &str, template: impl Display) -> Span {
+    tracing::info_span!(
+        "process",
+        otel.name = format!("process {consumer}"),
+        otel.kind = "consumer",
+        otel.status_code = Empty,
+        messaging.system = "nats",
+        messaging.operation.name = "process",
+        messaging.operation.type = "process",
+        messaging.consumer.group.name = consumer,
+        messaging.destination.template = %template,
+        messaging.destination.name = Empty,
+        messaging.message.id = Empty,
+        messaging.message.body.size = Empty,
+        flywheel.session = Empty,
+        flywheel.outcome = Empty,
+        error.type = Empty,
+    )
+}
+
+/// Of a span: the id of its message's event.
+pub const MESSAGE_ID: &str = "messaging.message.id";
+
+/// Of a span: the whole subject.
+pub const SUBJECT: &str = "messaging.destination.name";
+
+/// Of a span: the size of its message, in bytes.
+pub const BODY_SIZE: &str = "messaging.message.body.size";
+
+/// Of a span: the session that its message is about.
+pub const SESSION: &str = "flywheel.session";
+
+/// Says what became of a message, in a word.
+pub fn ended(span: &Span, outcome: &'static str) {
+    span.record("flywheel.outcome", outcome);
+}
+
+/// Says what became of a message, and what kind of fault that is.
+pub fn ended_in_fault(span: &Span, outcome: &'static str, kind: &str) {
+    ended(span, outcome);
+    span.record("otel.status_code", "ERROR");
+    span.record("error.type", kind);
 }
 
 /// The context of a span, for a header; none where nothing is traced.
@@ -79,10 +144,18 @@ pub fn follow(span: &Span, traceparent: Option<&str>) {
     let _ = span.set_parent(context);
 }
 
+/// Links a span to the one that a context names. One that is no trace context is none.
+pub fn link(span: &Span, traceparent: &str) {
+    span.add_link(context_of(traceparent));
+}
+
 /// Whether a text is a trace context of the W3C.
 pub fn is_traceparent(text: &str) -> bool {
-    let context = TraceContextPropagator::new().extract(&Header(text));
-    context.span().span_context().is_valid()
+    context_of(text).is_valid()
+}
+
+fn context_of(traceparent: &str) -> SpanContext {
+    TraceContextPropagator::new().extract(&Header(traceparent)).span().span_context().clone()
 }
 
 struct Header<'a>(&'a str);

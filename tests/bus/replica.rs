@@ -8,7 +8,12 @@ use async_nats::{HeaderMap, jetstream::stream::Config};
 use flywheel::bus::{BusLog, Topology, setup};
 use flywheel_events::{Digest, Fact as _, Key, Step, StepSkipped, canonical};
 use serde_json::{Value, json};
-use std::path::Path;
+use std::{
+    io::{Read as _, Write as _},
+    net::TcpStream,
+    path::Path,
+    time::{Duration, Instant},
+};
 
 const ONCE: [&str; 3] = ["replica", "--once", "--json"];
 
@@ -147,6 +152,42 @@ async fn what_is_no_fact_stops_it_before_that_position() {
         let place = Place::on(&server);
         place.run(&ONCE).failed(1, &["position 4 of the bus's log", words]);
         assert_eq!(place.head(), 3, "{name}: what came before it is kept");
+        stream.bus().jetstream.delete_stream("FLYWHEEL").await.expect("deletes");
+    }
+}
+
+/// Publishes on a connection that checks nothing: headers as they are given.
+fn publish_raw(server: &Server, subject: &str, headers: &[u8]) {
+    let mut socket = TcpStream::connect(server.url.strip_prefix("nats://").expect("an address")).expect("connects");
+    let line = format!("CONNECT {{\"verbose\":false,\"headers\":true}}\r\nHPUB {subject} {0} {0}\r\n", headers.len());
+    for part in [line.as_bytes(), headers, b"\r\nPING\r\n"] {
+        socket.write_all(part).expect("writes");
+    }
+    let (mut said, mut buffer) = (String::new(), [0; 4096]);
+    while !said.contains("PONG") {
+        let count = socket.read(&mut buffer).expect("reads");
+        assert!(count > 0 && !said.contains("-ERR"), "the server refuses it: {said}");
+        said += &String::from_utf8_lossy(&buffer[..count]);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_message_that_ends_every_connection_stops_it_at_once_and_is_named() {
+    let server = Server::start();
+    // The first ends the client's task with a panic, the others the connection.
+    let poison: [&[u8]; 3] =
+        [b"NATS/1.0\r\na: x\ry\r\n\r\n", b"NATS/1.0\r\nno colon\r\n\r\n", b"NATS/1.0\r\na: \xff\r\n\r\n"];
+    for headers in poison {
+        let stream = log(&server).await;
+        append(&stream, 1..=3).await;
+        publish_raw(&server, &fact(9).key.subject(), headers);
+        append(&stream, 4..=5).await;
+        let (place, began) = (Place::on(&server), Instant::now());
+        for arguments in [&ONCE[..], &["replica"]] {
+            place.run(arguments).failed(1, &["position 4 of the bus's log", "headers", "bus reconcile"]);
+            assert_eq!(place.head(), 3, "what came before it is kept");
+        }
+        assert!(began.elapsed() < Duration::from_secs(10), "it does not try again and again: {:?}", began.elapsed());
         stream.bus().jetstream.delete_stream("FLYWHEEL").await.expect("deletes");
     }
 }

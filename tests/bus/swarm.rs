@@ -42,7 +42,11 @@ pub struct Swarm {
 impl Swarm {
     /// With everything set up.
     pub async fn new(ack_wait: Duration) -> Self {
-        let server = Server::start();
+        Self::on(Server::start(), ack_wait).await
+    }
+
+    /// On a server that has nothing in it.
+    pub async fn on(server: Server, ack_wait: Duration) -> Self {
         let topology = Topology { ack_wait, ..Topology::default() };
         let bus = connect(&Address { url: server.url.clone(), ..Address::default() }).await.expect("connects");
         setup(&bus, &topology).await.expect("sets up");
@@ -71,7 +75,13 @@ impl Swarm {
 
     /// A process of the program, which stays.
     pub fn start(&self, arguments: &[&str]) -> Process {
+        self.start_with(arguments, &[])
+    }
+
+    /// A process of the program with more in its environment, which stays.
+    pub fn start_with(&self, arguments: &[&str], environment: &[(&str, &str)]) -> Process {
         let mut command = self.command(arguments);
+        command.envs(environment.iter().copied());
         let number = self.processes.load(Ordering::Relaxed);
         let said = self.folder.path().join(format!("{}-{number}.log", arguments[0]));
         let file = File::create(&said).expect("makes a file");

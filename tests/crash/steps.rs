@@ -77,6 +77,10 @@ struct MortalSubscription {
 impl Log for Mortal {
     type Subscription = MortalSubscription;
 
+    fn event_bytes_max(&self) -> usize {
+        self.log.event_bytes_max()
+    }
+
     async fn append(&self, facts: Vec<NewFact>) -> Result<Vec<Appended>, Error> {
         self.life.write(self.log.append(facts)).await
     }

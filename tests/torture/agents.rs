@@ -161,20 +161,36 @@ impl Agent {
 
     /// A message with a header that ends the connection of whoever reads it. Whether one was sent.
     fn poison(&self) -> bool {
-        let send = || -> std::io::Result<()> {
-            let address = self.url.split(',').next().unwrap_or_default().trim_start_matches("nats://");
-            let mut stream = TcpStream::connect(address)?;
-            let headers = "NATS/1.0\r\nX-Poison: a\rb\r\n\r\n";
-            let payload = "{}";
-            let (subject, size) = (self.subject(), headers.len());
-            write!(stream, "CONNECT {{\"verbose\":false,\"headers\":true,\"no_responders\":false}}\r\n")?;
-            write!(stream, "HPUB {subject} {size} {}\r\n{headers}{payload}\r\nPING\r\n", size + payload.len())?;
-            stream.flush()?;
-            std::thread::sleep(Duration::from_millis(50));
-            Ok(())
-        };
-        let sent = send().is_ok();
+        let address = self.url.split(',').next().unwrap_or_default();
+        let sent = hurl(address, &self.subject(), POISON, b"{}").is_ok();
         self.history.note(&self.name, "poison", sent);
         sent
     }
+}
+
+/// A header that ends the connection of whoever reads it.
+const POISON: &str = "NATS/1.0\r\nX-Poison: a\rb\r\n\r\n";
+
+/// Publishes what ends connections, what is nothing, and what is too large for a stream and for a server. How many were sent.
+pub fn hurl_all(url: &str) -> usize {
+    let subject = "swarm.session.completed.Agent-0";
+    let (headers, large) = ("NATS/1.0\r\n\r\n", vec![b'x'; 1_500_000]);
+    let huge = vec![b'x'; 3_000_000];
+    let all: [(&str, &[u8]); 5] =
+        [(POISON, b"{}"), (headers, b"\xff\xfe"), (headers, b"junk"), (headers, &large), (headers, &huge)];
+    all.into_iter().filter(|(headers, payload)| hurl(url, subject, headers, payload).is_ok()).count()
+}
+
+/// Publishes on a connection of its own, which checks nothing and waits for no answer.
+fn hurl(url: &str, subject: &str, headers: &str, payload: &[u8]) -> std::io::Result<()> {
+    let mut stream = TcpStream::connect(url.trim_start_matches("nats://"))?;
+    stream.set_write_timeout(Some(Duration::from_secs(1)))?;
+    let size = headers.len();
+    write!(stream, "CONNECT {{\"verbose\":false,\"headers\":true,\"no_responders\":false}}\r\n")?;
+    write!(stream, "HPUB {subject} {size} {}\r\n{headers}", size + payload.len())?;
+    stream.write_all(payload)?;
+    write!(stream, "\r\nPING\r\n")?;
+    stream.flush()?;
+    std::thread::sleep(Duration::from_millis(50));
+    Ok(())
 }

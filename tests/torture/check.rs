@@ -2,8 +2,10 @@
 
 use crate::{agents::Published, swarm::Swarm};
 use anyhow::Context as _;
+use chrono::{DateTime, TimeDelta, Utc};
 use flywheel_events::{Digest, Key};
 use futures::TryStreamExt as _;
+use rustix::process::Signal;
 use serde_json::Value;
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -16,6 +18,10 @@ const QUIET_MAX: Duration = Duration::from_secs(180);
 /// Checks everything, and says what was seen.
 pub async fn all(swarm: &mut Swarm, published: &Published) -> anyhow::Result<String> {
     let waited = quiet(swarm).await?;
+    // All at once, which takes as long as one.
+    for process in &swarm.processes {
+        process.signal(Signal::TERM)?;
+    }
     for process in &mut swarm.processes {
         process.end()?;
     }
@@ -31,7 +37,12 @@ pub async fn all(swarm: &mut Swarm, published: &Published) -> anyhow::Result<Str
     facts.check(published)?;
     let verified = swarm.command(&kept, &["verify"])?;
     anyhow::ensure!(!verified.is_empty(), "verify says nothing");
-    Ok(format!("{} facts, quiet after {} ms", facts.count, waited.as_millis()))
+    Ok(format!(
+        "{} facts, {} of them stamped by a clock that had jumped; quiet after {} ms",
+        facts.count,
+        facts.off,
+        waited.as_millis()
+    ))
 }
 
 /// Waits until nothing waits, and nobody has anything in hand.
@@ -71,13 +82,15 @@ struct Facts {
     /// Outcomes by session, then by step.
     by_session: BTreeMap<String, BTreeMap<String, usize>>,
     rejected: usize,
+    /// Facts that were stamped by a clock more than half an hour off.
+    off: usize,
 }
 
 impl Facts {
     /// Positions without gaps, each key once, the chain whole.
     fn of(export: &str) -> anyhow::Result<Self> {
         let (mut chain, mut keys) = (Digest::GENESIS, BTreeSet::new());
-        let mut facts = Self { count: 0, by_session: BTreeMap::new(), rejected: 0 };
+        let mut facts = Self { count: 0, by_session: BTreeMap::new(), rejected: 0, off: 0 };
         for line in export.lines() {
             let line: flywheel::log::Line<'_> = serde_json::from_str(line)?;
             facts.count += 1;
@@ -92,6 +105,8 @@ impl Facts {
     }
 
     fn take(&mut self, key: &Key, event: &Value) {
+        let stamped: Option<DateTime<Utc>> = event["time"].as_str().and_then(|time| time.parse().ok());
+        self.off += usize::from(stamped.is_none_or(|time| (Utc::now() - time).abs() > TimeDelta::minutes(30)));
         if event["type"] == "dev.dreamos.session.rejected.v1" {
             self.rejected += 1;
         } else if let Some(session) = key.session_id() {

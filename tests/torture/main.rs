@@ -1,5 +1,5 @@
-//! A swarm under attack: agents that publish, workers that work, and a nemesis that kills, stops and wipes, as real
-//! processes on a real server. At the end every session that was acknowledged to an agent has ended in exactly one way,
+//! A swarm under attack: agents that publish, workers that work, and a nemesis that kills, stops, wipes and sets clocks, as
+//! real processes on a real server. At the end every session that was acknowledged to an agent has ended in exactly one way,
 //! nothing is there twice, and every copy of the log is the same.
 //!
 //! Everything random comes from one seed, which is printed. The moments at which a process dies are the machine's all the
@@ -17,6 +17,7 @@
 
 mod agents;
 mod check;
+mod clock;
 mod history;
 #[path = "../support/nats.rs"]
 mod nats;
@@ -45,13 +46,13 @@ struct Plan {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn one_server_and_its_swarm_survive() {
-    let plan = Plan { name: "one", servers: 1, agents: 3, intakes: 2, workers: 3, attack: seconds(15) };
+    let plan = Plan { name: "one", servers: 1, agents: 3, intakes: 2, workers: 3, attack: seconds(10) };
     run(plan).await.expect("it survives");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_cluster_and_its_swarm_survive() {
-    let plan = Plan { name: "three", servers: 3, agents: 2, intakes: 1, workers: 2, attack: seconds(20) };
+    let plan = Plan { name: "three", servers: 3, agents: 2, intakes: 1, workers: 2, attack: seconds(14) };
     run(plan).await.expect("it survives");
 }
 

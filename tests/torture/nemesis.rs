@@ -1,8 +1,8 @@
 //! What goes wrong.
 
-use crate::swarm::Swarm;
+use crate::{agents, swarm::Swarm};
 use anyhow::Context as _;
-use rand::{RngExt as _, rngs::StdRng};
+use rand::{RngExt as _, rngs::StdRng, seq::SliceRandom as _};
 use rustix::process::Signal;
 use std::{
     collections::BTreeMap,
@@ -16,53 +16,91 @@ enum Fault {
     KillProcess,
     StopProcess,
     EndProcess,
+    /// A clock is set hours or days forward or back while its process runs.
+    JumpClock,
     KillServer,
     StopServer,
     KillLeader,
+    /// While the leader is dead, one of each role is killed or stopped, clocks jump, and junk and poison come.
+    Storm,
     WipeServer,
     FillInbox,
     FillLog,
 }
 
-/// How often each went wrong.
+/// Most hours that a clock is set forward or back.
+const CLOCK_HOURS_MAX: i64 = 48;
+
+/// How often each went wrong, and to whom.
 #[derive(Debug, Default)]
-pub struct Faults(BTreeMap<Fault, usize>);
+pub struct Faults(BTreeMap<String, usize>);
 
 impl Faults {
     pub fn count(&self) -> usize {
         self.0.values().sum()
     }
+
+    fn add(&mut self, fault: Fault, whom: &str) {
+        *self.0.entry(format!("{fault:?} {whom}").trim_end().to_owned()).or_default() += 1;
+    }
 }
 
 impl fmt::Display for Faults {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let each: Vec<_> = self.0.iter().map(|(fault, count)| format!("{fault:?} {count}")).collect();
+        let each: Vec<_> = self.0.iter().map(|(fault, count)| format!("{fault} {count}")).collect();
         f.write_str(&each.join(", "))
     }
 }
 
-/// Does harm until the time is over.
+/// Does harm until the time is over: each kind in turn, in an order of chance, and again.
 pub async fn attack(swarm: &mut Swarm, mut random: StdRng, time: Duration) -> anyhow::Result<Faults> {
     let mut all = vec![
         Fault::KillProcess,
         Fault::KillProcess,
+        Fault::KillProcess,
         Fault::StopProcess,
         Fault::EndProcess,
+        Fault::JumpClock,
+        Fault::JumpClock,
+        Fault::JumpClock,
         Fault::FillInbox,
         Fault::FillLog,
     ];
     if swarm.servers.len() == 1 {
         all.extend([Fault::KillServer, Fault::StopServer]);
     } else {
-        all.extend([Fault::KillLeader, Fault::KillLeader, Fault::StopServer, Fault::WipeServer]);
+        all.extend([Fault::KillLeader, Fault::Storm, Fault::StopServer, Fault::WipeServer]);
     }
-    let mut faults = Faults::default();
+    let (mut faults, mut due) = (Faults::default(), vec![]);
+    // Who is stopped, and until when.
+    let mut stopped: Vec<(Instant, usize)> = vec![];
     let start = Instant::now();
     while start.elapsed() < time {
-        pause(&mut random, 200, 900).await;
-        let fault = all[random.random_range(0..all.len())];
-        if do_harm(swarm, fault, &mut random).await? {
-            *faults.0.entry(fault).or_default() += 1;
+        pause(&mut random, 100, 600).await;
+        if due.is_empty() {
+            due.clone_from(&all);
+            due.shuffle(&mut random);
+            // However short the attack is, the storm is part of it.
+            due.sort_by_key(|fault| *fault == Fault::Storm);
+        }
+        let fault = due.pop().expect("it was filled");
+        match fault {
+            // Longer than its deliveries are held for it, now and then, while other things go wrong.
+            Fault::StopProcess => {
+                let process = random.random_range(0..swarm.processes.len());
+                let until = Instant::now() + Duration::from_millis(random.random_range(500..6_000));
+                // It may have ended by itself a moment ago.
+                if swarm.processes[process].signal(Signal::STOP).is_ok() {
+                    swarm.history.note("nemesis", "StopProcess", swarm.processes[process].name.as_str());
+                    faults.add(fault, swarm.processes[process].role());
+                    stopped.push((until, process));
+                }
+            }
+            _ => do_harm(swarm, fault, &mut random, &mut faults).await?,
+        }
+        for (_, process) in stopped.extract_if(.., |(until, _)| *until <= Instant::now()) {
+            // It may have been killed since, and then nobody is stopped any more.
+            let _ = swarm.processes[process].signal(Signal::CONT);
         }
         for process in &mut swarm.processes {
             if process.revive()? {
@@ -77,63 +115,109 @@ async fn pause(random: &mut StdRng, least: u64, most: u64) {
     tokio::time::sleep(Duration::from_millis(random.random_range(least..most))).await;
 }
 
-/// Whether there was harm to do.
-async fn do_harm(swarm: &mut Swarm, fault: Fault, random: &mut StdRng) -> anyhow::Result<bool> {
+/// Does harm where there is any to do, and counts it.
+async fn do_harm(swarm: &mut Swarm, fault: Fault, random: &mut StdRng, faults: &mut Faults) -> anyhow::Result<()> {
     let (process, server) =
         (random.random_range(0..swarm.processes.len()), random.random_range(0..swarm.servers.len()));
-    let note = |swarm: &Swarm, of: &str| swarm.history.note("nemesis", &format!("{fault:?}"), of);
+    let whom = match fault {
+        Fault::KillProcess | Fault::EndProcess | Fault::JumpClock => Some(&swarm.processes[process]),
+        Fault::KillServer | Fault::StopServer | Fault::WipeServer => Some(&swarm.servers[server]),
+        _ => None,
+    };
+    swarm.history.note("nemesis", &format!("{fault:?}"), whom.map_or("", |whom| whom.name.as_str()));
+    let role = whom.map_or("", |whom| whom.role()).to_owned();
     match fault {
-        Fault::KillProcess => {
-            note(swarm, &swarm.processes[process].name);
-            swarm.processes[process].kill()?;
-        }
+        Fault::KillProcess => swarm.processes[process].kill()?,
         Fault::EndProcess => {
-            note(swarm, &swarm.processes[process].name);
+            // One that is stopped hears nothing.
+            let _ = swarm.processes[process].signal(Signal::CONT);
             swarm.processes[process].end()?;
         }
-        Fault::StopProcess => {
-            note(swarm, &swarm.processes[process].name);
-            // It may have ended by itself a moment ago.
-            if swarm.processes[process].signal(Signal::STOP).is_err() {
-                return Ok(false);
-            }
-            // Longer than its deliveries are held for it, now and then.
-            pause(random, 500, 6_000).await;
-            swarm.processes[process].signal(Signal::CONT)?;
-        }
+        Fault::JumpClock => jump(swarm, process, random)?,
         Fault::KillServer => {
-            note(swarm, &swarm.servers[server].name);
             swarm.servers[server].kill()?;
             pause(random, 50, 1_500).await;
             swarm.servers[server].start()?;
         }
         Fault::StopServer => {
-            note(swarm, &swarm.servers[server].name);
             swarm.servers[server].signal(Signal::STOP)?;
             pause(random, 300, 3_000).await;
             swarm.servers[server].signal(Signal::CONT)?;
         }
         Fault::KillLeader => {
-            let Some(leader) = leader(swarm).await else { return Ok(false) };
-            note(swarm, &swarm.servers[leader].name);
+            let Some(leader) = leader(swarm).await else { return Ok(()) };
+            swarm.history.note("nemesis", "the leader", swarm.servers[leader].name.as_str());
             swarm.servers[leader].kill()?;
             pause(random, 500, 2_500).await;
             swarm.servers[leader].start()?;
             settle(swarm).await?;
         }
+        Fault::Storm => return storm(swarm, random, faults).await,
         Fault::WipeServer => {
             settle(swarm).await?;
-            note(swarm, &swarm.servers[server].name);
             swarm.servers[server].kill()?;
             fs::remove_dir_all(swarm.servers[server].folder.join("store"))?;
             pause(random, 100, 1_000).await;
             swarm.servers[server].start()?;
             settle(swarm).await?;
         }
-        Fault::FillInbox => return fill(swarm, "SWARM", random).await,
-        Fault::FillLog => return fill(swarm, "FLYWHEEL", random).await,
+        Fault::FillInbox if !fill(swarm, "SWARM", random).await? => return Ok(()),
+        Fault::FillLog if !fill(swarm, "FLYWHEEL", random).await? => return Ok(()),
+        Fault::FillInbox | Fault::FillLog | Fault::StopProcess => {}
     }
-    Ok(true)
+    faults.add(fault, &role);
+    Ok(())
+}
+
+/// Sets the clock of a process somewhere else.
+fn jump(swarm: &Swarm, process: usize, random: &mut StdRng) -> anyhow::Result<()> {
+    let process = &swarm.processes[process];
+    let seconds = random.random_range(-CLOCK_HOURS_MAX * 3600..=CLOCK_HOURS_MAX * 3600);
+    swarm.history.note(&process.name, "its clock jumps", seconds);
+    process.set_clock(seconds)?;
+    Ok(())
+}
+
+/// The leader is killed, and nobody else is left in peace until it comes back.
+async fn storm(swarm: &mut Swarm, random: &mut StdRng, faults: &mut Faults) -> anyhow::Result<()> {
+    settle(swarm).await?;
+    let Some(leader) = leader(swarm).await else { return Ok(()) };
+    swarm.servers[leader].kill()?;
+    faults.add(Fault::Storm, "leader killed");
+    let mut order: Vec<usize> = (0..swarm.processes.len()).collect();
+    order.shuffle(random);
+    let mut stopped = None;
+    for role in ["intake", "worker", "replica"] {
+        let of_role = order.iter().copied().filter(|index| swarm.processes[*index].role() == role);
+        let of_role: Vec<usize> = of_role.collect();
+        if let [killed, ..] = of_role[..] {
+            swarm.processes[killed].kill()?;
+            faults.add(Fault::Storm, &format!("{role} killed"));
+        }
+        if let [_, other, ..] = of_role[..]
+            && swarm.processes[other].signal(Signal::STOP).is_ok()
+        {
+            stopped = Some(other);
+            faults.add(Fault::Storm, &format!("{role} stopped"));
+        }
+    }
+    for process in order {
+        jump(swarm, process, random)?;
+        faults.add(Fault::Storm, "clock jumped");
+    }
+    let other = (leader + 1) % swarm.servers.len();
+    for _ in 0..agents::hurl_all(&swarm.url_of(other)) {
+        faults.add(Fault::Storm, "bad message");
+    }
+    for process in swarm.processes.iter_mut() {
+        process.revive()?;
+    }
+    pause(random, 500, 2_500).await;
+    if let Some(stopped) = stopped {
+        swarm.processes[stopped].signal(Signal::CONT)?;
+    }
+    swarm.servers[leader].start()?;
+    settle(swarm).await
 }
 
 /// The server that leads the log's stream.

@@ -1,6 +1,6 @@
 //! The servers and the processes of a swarm, each of which can die and come again.
 
-use crate::{Plan, history::History, nats};
+use crate::{Plan, clock, history::History, nats};
 use anyhow::Context as _;
 use flywheel::bus::{Address, Bus, Topology, connect, setup};
 use rustix::process::{Pid, Signal, kill_process};
@@ -26,6 +26,8 @@ pub struct Process {
     log: PathBuf,
     /// Where it keeps what it keeps.
     pub folder: PathBuf,
+    /// The file that its clock goes by; none where it goes by the machine's.
+    clock: Option<PathBuf>,
     child: Option<Child>,
 }
 
@@ -33,10 +35,14 @@ impl Process {
     pub fn start(&mut self) -> anyhow::Result<()> {
         let log = File::options().create(true).append(true).open(&self.log)?;
         let path = std::env::vars_os().filter(|(name, _)| name == "PATH");
-        let child = Command::new(&self.program)
+        let mut command = Command::new(&self.program);
+        command.env_clear();
+        if let Some(clock) = &self.clock {
+            clock::set(&mut command, clock);
+        }
+        let child = command
             .args(&self.arguments)
             .current_dir(&self.folder)
-            .env_clear()
             .envs(path)
             .env("FLYWHEEL_NATS_ACK_WAIT_SECONDS", ACK_WAIT_SECONDS.to_string())
             .env("FLYWHEEL_NATS_REPLICAS", self.replicas.to_string())
@@ -59,20 +65,34 @@ impl Process {
         if let Some(mut child) = self.child.take() {
             child.kill()?;
             child.wait()?;
+            clock::clean_up(child.id());
         }
         Ok(())
     }
 
+    /// What it does: `intake`, `worker`, `replica` or `server`.
+    pub fn role(&self) -> &str {
+        self.name.split('-').next().unwrap_or_default()
+    }
+
+    /// Sets its clock so many seconds before or behind the machine's, while it runs. Whether it has one of its own.
+    pub fn set_clock(&self, seconds: i64) -> anyhow::Result<bool> {
+        let Some(clock) = &self.clock else { return Ok(false) };
+        clock::move_to(clock, seconds)?;
+        Ok(true)
+    }
+
     /// Ends it as an operator would.
     pub fn end(&mut self) -> anyhow::Result<()> {
-        if self.child.is_some() {
-            self.signal(Signal::TERM)?;
-        }
+        // It may have ended a moment ago.
+        let _ = self.signal(Signal::TERM);
         let Some(mut child) = self.child.take() else { return Ok(()) };
         let start = Instant::now();
         while child.try_wait()?.is_none() {
             if start.elapsed() > Duration::from_secs(30) {
                 child.kill()?;
+                child.wait()?;
+                clock::clean_up(child.id());
                 anyhow::bail!("{} does not end on SIGTERM: {}", self.name, self.log_text());
             }
             std::thread::sleep(Duration::from_millis(20));
@@ -115,6 +135,7 @@ pub struct Swarm {
 impl Swarm {
     pub async fn start(plan: Plan, history: Arc<History>) -> anyhow::Result<Self> {
         let folder = TempDir::new()?;
+        clock::check(folder.path())?;
         let ports = free_ports(2 * plan.servers)?;
         let topology =
             Topology { replicas: plan.servers, ack_wait: Duration::from_secs(ACK_WAIT_SECONDS), ..Topology::default() };
@@ -159,7 +180,9 @@ impl Swarm {
         fs::write(&configuration, text)?;
         let arguments = vec!["-c".to_owned(), text_of(&configuration)?];
         let log = folder.join("log");
-        Ok(Process { name, program: nats::program(), arguments, replicas: of, log, folder, child: None })
+        // It asks the kernel for the time, and no library that could say something else.
+        let clock = None;
+        Ok(Process { name, program: nats::program(), arguments, replicas: of, log, folder, clock, child: None })
     }
 
     fn process(&self, role: &str, n: usize) -> anyhow::Result<Process> {
@@ -169,7 +192,9 @@ impl Swarm {
         let arguments = vec![role.to_owned(), "--nats".to_owned(), self.url(), "--data".to_owned(), data];
         let program = PathBuf::from(env!("CARGO_BIN_EXE_flywheel"));
         let replicas = self.topology.replicas;
-        Ok(Process { name, program, arguments, replicas, log: folder.join("log"), folder, child: None })
+        let clock = Some(folder.join("clock"));
+        clock::move_to(&folder.join("clock"), 0)?;
+        Ok(Process { name, program, arguments, replicas, log: folder.join("log"), folder, clock, child: None })
     }
 
     async fn set_up(&self) -> anyhow::Result<()> {
@@ -188,6 +213,11 @@ impl Swarm {
     pub fn url(&self) -> String {
         let ports = self.ports[..self.ports.len() / 2].iter();
         ports.map(|port| format!("nats://127.0.0.1:{port}")).collect::<Vec<_>>().join(",")
+    }
+
+    /// Where one of the servers is.
+    pub fn url_of(&self, server: usize) -> String {
+        format!("nats://127.0.0.1:{}", self.ports[server])
     }
 
     pub async fn bus(&self) -> Result<Bus, flywheel::log::Error> {

@@ -6,7 +6,7 @@ mod inbox;
 use super::{
     Bus, Topology, differences,
     setup::{self, EPOCH},
-    topology::{HEADER_BYTES_MAX, INBOX, LOG},
+    topology::{INBOX, LOG},
 };
 use async_nats::jetstream::{
     consumer::{self, FromConsumer as _, pull},
@@ -38,6 +38,8 @@ pub struct Report {
     pub streams: Vec<Stream>,
     /// Every durable consumer that there must be.
     pub consumers: Vec<Consumer>,
+    /// What is worth knowing and no fault.
+    pub remarks: Vec<String>,
     /// What is not as it must be.
     pub findings: Vec<Finding>,
 }
@@ -102,7 +104,7 @@ pub async fn examine(bus: &Bus, topology: &Topology, monitor: Option<&str>) -> R
         cluster: info.cluster,
         max_payload: info.max_payload,
     };
-    let mut findings = vec![];
+    let (mut findings, mut remarks) = (vec![], vec![]);
     if server.max_payload < EVENT_BYTES_MAX {
         findings.push(Finding {
             what: format!(
@@ -111,6 +113,9 @@ pub async fn examine(bus: &Bus, topology: &Topology, monitor: Option<&str>) -> R
             ),
             hint: "set `max_payload` in the server's configuration to 2MB",
         });
+    } else {
+        // The default of a server: nearly every fact goes through.
+        remarks.extend(bus.is_narrow());
     }
     let mut streams = vec![];
     for wanted in topology.streams() {
@@ -124,21 +129,7 @@ pub async fn examine(bus: &Bus, topology: &Topology, monitor: Option<&str>) -> R
     }
     inbox::look(bus, &mut findings).await;
     let durability = Durability::of(bus, monitor).await;
-    Report { ok: findings.is_empty(), server, durability, streams, consumers, findings }
-}
-
-impl Report {
-    /// What is worth knowing and no fault.
-    pub fn remarks(&self) -> Vec<String> {
-        let mut remarks = vec![];
-        if (EVENT_BYTES_MAX..EVENT_BYTES_MAX + HEADER_BYTES_MAX).contains(&self.server.max_payload) {
-            remarks.push(format!(
-                "the server takes messages of {} bytes, headers included: the largest facts, up to {EVENT_BYTES_MAX} bytes, are refused",
-                self.server.max_payload
-            ));
-        }
-        remarks
-    }
+    Report { ok: findings.is_empty(), server, durability, streams, consumers, remarks, findings }
 }
 
 const SETUP: &str = "run `flywheel bus setup`";

@@ -40,6 +40,11 @@ pub struct Message {
 }
 
 impl Message {
+    /// The W3C context of whoever published it.
+    pub(super) fn traceparent(&self) -> Option<&str> {
+        self.header(TRACEPARENT).filter(|context| is_traceparent(context))
+    }
+
     /// A header by its name, in any case of its letters.
     fn header(&self, name: &str) -> Option<&str> {
         let headers = self.headers.as_deref().unwrap_or_default();
@@ -106,10 +111,7 @@ pub(super) fn read(message: &Message) -> Result<Event<'_>, Wrong> {
         Some(version) if !structured => binary(message, version)?,
         _ => from_structured(message)?,
     };
-    event.traceparent = event
-        .traceparent
-        .or_else(|| message.header(TRACEPARENT).map(str::to_owned))
-        .filter(|context| is_traceparent(context));
+    event.traceparent = event.traceparent.filter(|context| is_traceparent(context));
     Ok(event)
 }
 
@@ -213,41 +215,6 @@ fn of_envelope<'a>(envelope: &Envelope<'_>, data: Cow<'a, [u8]>) -> Result<Event
         traceparent,
         data,
     })
-}
-
-/// The headers of a stored message, as its bytes have them.
-///
-/// The client's own reading of them ends its connection where they are malformed, so a suspect is read here.
-pub(super) fn parse_headers(bytes: &[u8]) -> Result<Vec<(String, String)>, String> {
-    if bytes.is_empty() {
-        return Ok(vec![]);
-    }
-    let text = std::str::from_utf8(bytes).map_err(|error| format!("they are not UTF-8: {error}"))?;
-    let mut lines = text.split('\n').map(|line| line.strip_suffix('\r').unwrap_or(line));
-    let first = lines.next().and_then(|line| line.strip_prefix("NATS/1.0"));
-    match first.map(str::trim) {
-        Some("") => {}
-        Some(status) => return Err(format!("the status {status}, which only a server sets")),
-        None => return Err("their first line is not NATS/1.0".to_owned()),
-    }
-    let mut headers: Vec<(String, String)> = vec![];
-    for line in lines.filter(|line| !line.is_empty()) {
-        if line.contains('\r') {
-            return Err(format!("a carriage return is in {line:?}"));
-        }
-        if let Some((_, value)) = headers.last_mut().filter(|_| line.starts_with(char::is_whitespace)) {
-            value.push_str(line.trim_end());
-            continue;
-        }
-        match line.split_once(':') {
-            Some((name, value)) if name.parse::<async_nats::HeaderName>().is_ok() => {
-                headers.push((name.to_owned(), value.trim().to_owned()));
-            }
-            _ => return Err(format!("{line:?} is no header")),
-        }
-    }
-    headers.sort();
-    Ok(headers)
 }
 
 #[cfg(test)]

@@ -6,14 +6,16 @@
 //!   ended is therefore read without a delivery, judged like everything else, and deleted.
 //! - What is delivered too often is taken alone, so that it harms no other, and refused in the end without being looked at.
 
-use super::{Intake, Message, event, refusal::Refusal};
+use super::{Intake, Message};
 use crate::{
     bus::{
         Address, Bus, BusLog, Life, Topology, connect,
         connect::with_causes,
         failed,
         pull::Pull,
-        setup, supervise,
+        setup,
+        stored::{self, Stored},
+        supervise,
         topology::{INBOX, INTAKE},
     },
     intake::Report,
@@ -21,8 +23,7 @@ use crate::{
     safety::Cleaner,
     telemetry::measure,
 };
-use async_nats::jetstream::{AckKind, ErrorCode, response::Response};
-use base64::{Engine as _, engine::general_purpose::STANDARD as BASE64};
+use async_nats::jetstream::{AckKind, response::Response};
 use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::{Value, json};
 use std::sync::Arc;
@@ -155,7 +156,7 @@ impl Inbox {
             let why = format!("it was delivered {} times, and was not taken in", delivered.count);
             let hint = "see the messages of `flywheel intake` for why";
             let report = Report::unreadable(&delivered.message.subject, "parked", &why, hint);
-            let refusal = Refusal::new(&delivered.message, report, &self.intake.cleaner);
+            let refusal = self.intake.refuse(&delivered.message, report);
             self.intake.record([&refusal].into_iter()).await?;
             self.say(delivered.reply, AckKind::Ack).await?;
         }
@@ -199,7 +200,7 @@ impl Inbox {
                 };
                 next = stored.seq + 1;
                 positions.push(stored.seq);
-                messages.push(stored.message()?);
+                messages.push(message(stored)?);
             }
             if let (Some(first), Some(last)) = (positions.first(), positions.last()) {
                 tracing::warn!("the connection ended; taking in what lies between {first} and {last} of the inbox");
@@ -215,12 +216,7 @@ impl Inbox {
     /// The first message at a position or behind it.
     async fn stored(&self, position: u64) -> Result<Option<Stored>, Error> {
         let request = json!({ "seq": position, "next_by_subj": "swarm.session.completed.*" });
-        let answer: Response<Found> = self.ask(&format!("STREAM.MSG.GET.{INBOX}"), &request).await?;
-        match answer {
-            Response::Ok(found) => Ok(Some(found.message)),
-            Response::Err { error } if error.error_code() == ErrorCode::NO_MESSAGE_FOUND => Ok(None),
-            Response::Err { error } => Err(failed(&format!("read position {position} of the inbox"), error)),
-        }
+        stored::get(&self.bus, INBOX, &request).await
     }
 
     async fn delete(&self, position: u64) -> Result<(), Error> {
@@ -265,29 +261,7 @@ async fn info(bus: &Bus) -> Result<Info, Error> {
     }
 }
 
-#[derive(Deserialize)]
-struct Found {
-    message: Stored,
-}
-
-/// A message as the server stores it, in base64.
-#[derive(Deserialize)]
-struct Stored {
-    subject: String,
-    seq: u64,
-    #[serde(default)]
-    hdrs: String,
-    #[serde(default)]
-    data: String,
-}
-
-impl Stored {
-    fn message(self) -> Result<Message, Error> {
-        let decode = |text: &str| {
-            let decoded = BASE64.decode(text);
-            decoded.map_err(|error| failed(&format!("read position {} of the inbox", self.seq), error))
-        };
-        let (headers, payload) = (event::parse_headers(&decode(&self.hdrs)?), decode(&self.data)?.into());
-        Ok(Message { headers, payload, subject: self.subject })
-    }
+/// What was read without a delivery, as a message.
+fn message(stored: Stored) -> Result<Message, Error> {
+    Ok(Message { headers: stored.headers()?, payload: stored.payload()?, subject: stored.subject })
 }

@@ -25,7 +25,6 @@ use crate::{
     safety::{Cleaner, Scope},
     telemetry::{measure, trace, traceparent_of},
 };
-use event::Event;
 use flywheel_events::{AgentId, SessionId, SessionType};
 use refusal::Refusal;
 use serde::Serialize;
@@ -52,6 +51,18 @@ pub enum Status {
     Conflict,
     /// It is no session that can be taken.
     Rejected,
+}
+
+impl Status {
+    /// The name in an answer.
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Accepted => "accepted",
+            Self::Duplicate => "duplicate",
+            Self::Conflict => "conflict",
+            Self::Rejected => "rejected",
+        }
+    }
 }
 
 /// What became of a message, for whoever published it.
@@ -127,11 +138,11 @@ impl Intake {
     /// When the log does not answer; they are then to be taken in again.
     pub async fn take(&self, messages: Vec<Message>) -> Result<Vec<Answer>, Error> {
         let judged = self.judge_all(&messages).await?;
-        let facts = judged.iter().filter_map(|judged| judged.as_ref().ok()).map(|session| session.fact.clone());
+        let facts = judged.iter().filter_map(|(_, judged)| judged.as_ref().ok()).map(|session| session.fact.clone());
         let mut appended = self.append(facts.collect()).await?.into_iter();
         let mut answers = Vec::with_capacity(messages.len());
-        let mut refusals = vec![];
-        for (message, judged) in messages.iter().zip(judged) {
+        let (mut refusals, mut handlings) = (vec![], Vec::with_capacity(messages.len()));
+        for (message, (handling, judged)) in messages.iter().zip(judged) {
             let (answer, report) = match judged {
                 Err(report) => (refusal::answer(), Some(*report)),
                 Ok(session) => match appended.next().expect("one outcome a fact") {
@@ -142,26 +153,36 @@ impl Intake {
                     Err(error) => (refusal::answer(), Some(too_large(message, &error))),
                 },
             };
-            answers.push(answer);
+            handling.came_out(&answer, report.as_ref());
             if let Some(report) = report {
-                refusals.push((answers.len() - 1, Refusal::new(message, report, &self.cleaner)));
+                let refusal = self.refuse(message, report).under(&handling.span);
+                refusals.push((answers.len(), refusal));
             }
+            answers.push(answer);
+            handlings.push(handling);
         }
         self.record(refusals.iter().map(|(_, refusal)| refusal)).await?;
         for (index, refusal) in refusals {
             answers[index].report = Some(refusal.report);
         }
+        handlings.into_iter().for_each(Handling::end);
         Ok(answers)
     }
 
+    /// A refusal that the log takes.
+    fn refuse(&self, message: &Message, report: Report) -> Refusal {
+        Refusal::new(message, report, &self.cleaner, self.log.event_bytes_max())
+    }
+
     /// Judges messages on as many threads as there are; one that panics is refused.
-    async fn judge_all(&self, messages: &[Message]) -> Result<Vec<Result<Session, Box<Report>>>, Error> {
+    async fn judge_all(&self, messages: &[Message]) -> Result<Vec<(Handling, Judged)>, Error> {
+        let max = self.log.event_bytes_max();
         let parts: Vec<_> = messages
             .chunks(JUDGED_TOGETHER)
             .map(|part| {
                 let (part, cleaner) = (part.to_vec(), self.cleaner.clone());
                 tokio::task::spawn_blocking(move || {
-                    part.iter().map(|message| judge_safely(message, &cleaner)).collect::<Vec<_>>()
+                    part.iter().map(|message| judge_safely(message, &cleaner, max)).collect::<Vec<_>>()
                 })
             })
             .collect();
@@ -191,26 +212,34 @@ impl Intake {
     }
 }
 
-fn judge_safely(message: &Message, cleaner: &Cleaner) -> Result<Session, Box<Report>> {
-    let started = Instant::now();
-    let judged = panic::catch_unwind(AssertUnwindSafe(|| judge(message, cleaner)));
-    measure::processed(INTAKE, started.elapsed());
-    judged.unwrap_or_else(|_| {
+/// What a message was judged to be.
+type Judged = Result<Session, Box<Report>>;
+
+fn judge_safely(message: &Message, cleaner: &Cleaner, max: usize) -> (Handling, Judged) {
+    let handling = Handling::begin(message);
+    let judged = panic::catch_unwind(AssertUnwindSafe(|| judge(message, cleaner, max, &handling.span)));
+    let judged = judged.unwrap_or_else(|_| {
         let hint = "this is a fault of flywheel, and the message is what shows it: keep it";
         Err(Box::new(Report::unreadable(&message.subject, "fault", "judging the message failed", hint)))
-    })
+    });
+    (handling, judged)
 }
 
-/// A message as the session it is, cleaned.
-fn judge(message: &Message, cleaner: &Cleaner) -> Result<Session, Box<Report>> {
+/// A message as the session it is, cleaned, for a log that takes events of up to `max` bytes.
+fn judge(message: &Message, cleaner: &Cleaner, max: usize, span: &Span) -> Judged {
     let refuse = |code, why: &str, hint: &str| Box::new(Report::unreadable(&message.subject, code, why, hint));
     let agent = agent(&message.subject).ok_or_else(|| {
         let hint = "publish to swarm.session.completed.<agent_id>, with your own id";
         refuse("bad_subject", "the subject does not end in an agent's id", hint)
     })?;
+    span.record(trace::SUBJECT, &message.subject);
     let event = event::read(message).map_err(|wrong| refuse(wrong.code, &wrong.message, wrong.hint))?;
-    let span = span(&event);
-    let _entered = span.enter();
+    match (message.traceparent(), &event.traceparent) {
+        // What brought the message is what went on last; what the event began in may be another trace.
+        (Some(hop), Some(began)) if hop != began => trace::link(span, began),
+        (None, Some(began)) => trace::follow(span, Some(began)),
+        _ => {}
+    }
     if event.source != format!("/agents/{agent}") {
         let why = format!("the event's source is `{}`, and it came on the subject of {agent}", event.source);
         return Err(refuse("identity", &why, &format!("give `/agents/{agent}` as `source`")));
@@ -225,31 +254,49 @@ fn judge(message: &Message, cleaner: &Cleaner) -> Result<Session, Box<Report>> {
         let why = format!("the event's subject is not the session {id}");
         return Err(refuse("identity", &why, "give the session's id as `subject`, or none"));
     }
+    span.record(trace::SESSION, id.to_string());
     let (fact, findings) = accept::fact(&accepted, cleaner);
-    let mut fact = fact.caused_by(clean(&event.id, cleaner));
-    fact.traceparent = traceparent_of(&span).or(event.traceparent);
-    if let Err(error) = fact.check_size() {
+    let event_id = clean(&event.id, cleaner);
+    span.record(trace::MESSAGE_ID, &event_id);
+    let mut fact = fact.caused_by(event_id);
+    // Where nothing is traced here, what the agent began is handed on.
+    let handed_on = || message.traceparent().map(str::to_owned).or(event.traceparent);
+    fact.traceparent = traceparent_of(span).or_else(handed_on);
+    if let Err(error) = fact.check_size(max) {
         return Err(Box::new(too_large(message, &error)));
     }
     let warnings = accepted.warnings;
     Ok(Session { fact, id, session_type, warnings, removed: accept::describe(&findings) })
 }
 
-/// The hop from the agent to the log, in the agent's own trace.
-fn span(event: &Event<'_>) -> Span {
-    let span = tracing::info_span!(
-        "process",
-        otel.name = "process intake",
-        otel.kind = "consumer",
-        messaging.system = "nats",
-        messaging.operation.name = "process",
-        messaging.operation.type = "process",
-        messaging.consumer.group.name = INTAKE,
-        messaging.destination.template = "swarm.session.completed",
-        messaging.message.body.size = event.data.len(),
-    );
-    trace::follow(&span, event.traceparent.as_deref());
-    span
+/// The way of a message from its delivery to the storing of what became of it, in the trace of its agent.
+struct Handling {
+    span: Span,
+    began: Instant,
+}
+
+impl Handling {
+    fn begin(message: &Message) -> Self {
+        // All but its last token, which is the agent.
+        let template = message.subject.rsplit_once('.').map_or("", |(template, _)| template);
+        let span = trace::process(INTAKE, template);
+        trace::follow(&span, message.traceparent());
+        span.record(trace::BODY_SIZE, message.payload.len());
+        Self { span, began: Instant::now() }
+    }
+
+    /// Says in the trace what became of the message.
+    fn came_out(&self, answer: &Answer, report: Option<&Report>) {
+        let outcome = answer.status.as_str();
+        match report.and_then(|report| report.errors.first()) {
+            Some(first) => trace::ended_in_fault(&self.span, outcome, first.code),
+            None => trace::ended(&self.span, outcome),
+        }
+    }
+
+    fn end(self) {
+        measure::processed(INTAKE, self.began.elapsed());
+    }
 }
 
 /// The agent whose subject this is.

@@ -6,6 +6,10 @@ use crate::{
     intake::{Problem, Report, report::plain},
     log::{Error, Log as _, NewFact},
     safety::Cleaner,
+    telemetry::{
+        trace::{self, TRACEPARENT},
+        traceparent_of,
+    },
 };
 use async_nats::{HeaderMap, header::NATS_MESSAGE_ID, jetstream::message::PublishMessage};
 use bytes::Bytes;
@@ -16,6 +20,7 @@ use flywheel_events::{
     key::{Kind, NAMESPACE},
 };
 use serde_json::{Value, json};
+use tracing::Span;
 use uuid::Uuid;
 
 /// The step of the fact.
@@ -41,38 +46,53 @@ pub(super) struct Refusal {
     key: Key,
     /// The subject for its agent to listen on.
     subject: String,
-    rejected: SessionRejected,
+    pub rejected: SessionRejected,
     /// As `flywheel session validate --json` has it.
     pub report: Value,
+    /// The context in which it was refused.
+    traceparent: Option<String>,
 }
 
 impl Refusal {
-    pub fn new(message: &Message, report: Report, cleaner: &Cleaner) -> Self {
+    /// A refusal whose fact and event a log takes that takes events of up to `max` bytes.
+    pub fn new(message: &Message, report: Report, cleaner: &Cleaner, max: usize) -> Self {
         let report = cleaned(report, cleaner);
-        let mut reasons = report.reasons();
-        if reasons.len() > REASONS_MAX {
-            let more = reasons.len() - REASONS_MAX;
-            reasons.truncate(REASONS_MAX);
-            reasons.push(format!("and {more} more"));
-        }
+        let reasons = report.reasons();
         let rejected = SessionRejected {
             received_on: bounded(&message.subject, cleaner),
             sha256: Digest::of(&message.payload),
             size: message.payload.len() as u64,
-            reasons,
+            reasons: vec![],
         };
         // No agent's id begins with a line.
         let agent = agent(&message.subject).map_or("_".to_owned(), |agent| agent.to_string());
         let key = Key { step: SESSION_REJECTED, kind: Kind::Message, id: id(message, &rejected.sha256), run: 1 };
-        Self { key, subject: format!("flywheel.rejected.{agent}"), rejected, report: within_limits(report.json()) }
+        let report = within_limits(report.json(), REPORT_BYTES_MAX.min(max / 3));
+        let subject = format!("flywheel.rejected.{agent}");
+        let mut refusal = Self { key, subject, rejected, report, traceparent: None };
+        let mut count = REASONS_MAX;
+        refusal.rejected.reasons = first(&reasons, count);
+        while count > 1 && refusal.fact().check_size(max / 2).is_err() {
+            count /= 2;
+            refusal.rejected.reasons = first(&reasons, count);
+        }
+        refusal
+    }
+
+    /// The same refusal, by whoever handled the message in this span.
+    pub fn under(mut self, span: &Span) -> Self {
+        self.traceparent = traceparent_of(span);
+        self
     }
 
     pub fn fact(&self) -> NewFact {
-        NewFact::new(self.key.clone(), SOURCE, &self.rejected)
+        let mut fact = NewFact::new(self.key.clone(), SOURCE, &self.rejected);
+        fact.traceparent.clone_from(&self.traceparent);
+        fact
     }
 
     /// The event for the agent: the fact, and the whole report.
-    fn event(&self, time: chrono::DateTime<chrono::Utc>) -> Bytes {
+    pub fn event(&self, time: chrono::DateTime<chrono::Utc>) -> Bytes {
         let mut data = serde_json::to_value(&self.rejected).expect("a fact is plain JSON");
         data["report"] = self.report.clone();
         let event = EventBuilderV10::new()
@@ -108,6 +128,13 @@ pub(super) fn answer() -> Answer {
     }
 }
 
+/// The first so many reasons, and how many more there are.
+fn first(reasons: &[String], count: usize) -> Vec<String> {
+    let more = reasons.len().saturating_sub(count);
+    let note = (more > 0).then(|| format!("and {more} more"));
+    reasons.iter().take(count).cloned().chain(note).collect()
+}
+
 /// A text that quotes what was refused, as it may be stored.
 fn bounded(text: &str, cleaner: &Cleaner) -> String {
     // Cut afterwards: half a secret would not be found.
@@ -137,8 +164,8 @@ fn cleaned(mut report: Report, cleaner: &Cleaner) -> Report {
 }
 
 /// A report that fits into a message, if need be with fewer problems.
-fn within_limits(mut report: Value) -> Value {
-    while report.to_string().len() > REPORT_BYTES_MAX {
+fn within_limits(mut report: Value, max: usize) -> Value {
+    while report.to_string().len() > max {
         report["cut"] = json!(true);
         for list in ["errors", "warnings"] {
             if let Some(problems) = report[list].as_array_mut() {
@@ -167,10 +194,16 @@ impl Intake {
 
     /// Publishes the report. The fact stands without it, and a message must not come again for ever because of it.
     async fn tell(&self, refusal: &Refusal) {
+        let event = refusal.event(self.log.now());
+        let span = trace::publish("flywheel.rejected", &refusal.subject, refusal.key.event_id(), event.len());
+        trace::follow(&span, refusal.traceparent.as_deref());
         let mut headers = HeaderMap::new();
         headers.insert("Content-Type", CONTENT_TYPE);
         headers.insert(NATS_MESSAGE_ID, refusal.key.event_id().to_string());
-        let message = PublishMessage::build().payload(refusal.event(self.log.now())).headers(headers);
+        if let Some(context) = traceparent_of(&span) {
+            headers.insert(TRACEPARENT, context);
+        }
+        let message = PublishMessage::build().payload(event).headers(headers);
         for attempt in 1..=TRIES_MAX {
             let sent = self.log.bus().jetstream.send_publish(refusal.subject.clone(), message.clone()).await;
             let stored = match sent {
@@ -178,8 +211,9 @@ impl Intake {
                 Err(error) => Err(error),
             };
             match stored {
-                Ok(_) => return,
+                Ok(ack) => return trace::ended(&span, if ack.duplicate { "duplicate" } else { "appended" }),
                 Err(error) if attempt == TRIES_MAX => {
+                    trace::ended_in_fault(&span, "failed", "failed");
                     tracing::error!("cannot publish why a message was refused: {}", with_causes(&error));
                 }
                 Err(_) => {}

@@ -126,11 +126,10 @@ async fn answer(intake: Intake, request: Request, counts: Counts) {
 
 /// An answer as it is sent: its name, the error it is to the service's clients, and the body.
 fn said(answer: &Answer) -> (&'static str, Option<u16>, Value) {
-    let (name, fault) = match answer.status {
-        Status::Accepted => ("accepted", None),
-        Status::Duplicate => ("duplicate", None),
-        Status::Conflict => ("conflict", Some(409)),
-        Status::Rejected => ("rejected", Some(400)),
+    let fault = match answer.status {
+        Status::Accepted | Status::Duplicate => None,
+        Status::Conflict => Some(409),
+        Status::Rejected => Some(400),
     };
-    (name, fault, serde_json::to_value(answer).expect("an answer is plain JSON"))
+    (answer.status.as_str(), fault, serde_json::to_value(answer).expect("an answer is plain JSON"))
 }

@@ -1,5 +1,5 @@
 use super::*;
-use flywheel_events::{Fact as _, SessionRejected};
+use flywheel_events::{Fact as _, SessionRejected, envelope::EVENT_BYTES_MAX};
 use serde_json::json;
 
 const SUBJECT: &str = "swarm.session.completed.Agent-7";
@@ -27,7 +27,7 @@ fn cleaner() -> Cleaner {
 #[test]
 fn a_session_becomes_a_clean_fact_that_names_what_brought_it() {
     let message = message(SUBJECT, "/agents/Agent-7", SESSION, &session());
-    let taken = judge(&message, &cleaner()).expect("a session");
+    let taken = judge(&message, &cleaner(), EVENT_BYTES_MAX, &Span::none()).expect("a session");
     assert_eq!(taken.id.to_string(), SESSION);
     let event = taken.fact.event(chrono::DateTime::default()).expect("is small");
     assert!(event.contains(r#""causationid":"e-1""#) && !event.contains("ghp_"), "{event:?}");
@@ -50,7 +50,7 @@ fn who_publishes_who_it_says_and_whose_session_it_is_must_be_the_same() {
         (message("swarm.session.completed.-", "/agents/-", SESSION, &session()), "bad_subject"),
         (message(SUBJECT, "/agents/Agent-7", SESSION, &other("session_id", "none")), "bad_session_id"),
     ] {
-        let report = judge(&message, &cleaner()).expect_err("is refused");
+        let report = judge(&message, &cleaner(), EVENT_BYTES_MAX, &Span::none()).expect_err("is refused");
         assert_eq!(report.errors[0].code, code, "{report}");
     }
 }
@@ -60,9 +60,9 @@ fn a_refusal_quotes_no_secret_and_the_same_message_has_the_same_key() {
     let mut bad = session();
     bad["session_type"] = "ghp_0123456789abcdefghijABCDEFGHIJ012345".into();
     let refuse = |message: &Message| {
-        let report = judge(message, &cleaner()).expect_err("is refused");
+        let report = judge(message, &cleaner(), EVENT_BYTES_MAX, &Span::none()).expect_err("is refused");
         assert!(report.json().to_string().contains("ghp_"), "the report itself quotes it");
-        Refusal::new(message, *report, &cleaner())
+        Refusal::new(message, *report, &cleaner(), EVENT_BYTES_MAX)
     };
     let message = message(SUBJECT, "/agents/Agent-7", SESSION, &bad);
     let refusal = refuse(&message);
@@ -83,8 +83,12 @@ fn a_report_of_any_length_fits_into_a_message() {
     let data = format!("{{{keys} \"end\": 1}}");
     let report = intake::read(SUBJECT, data.as_bytes(), None).expect_err("keys stand twice");
     let message = Message { subject: SUBJECT.into(), headers: Ok(vec![]), payload: data.into() };
-    let refusal = Refusal::new(&message, *report, &cleaner());
-    assert!(refusal.report.to_string().len() <= 256 * 1024);
-    assert_eq!(refusal.report["valid"], false);
-    assert!(refusal.fact().check_size().is_ok());
+    for max in [60 * 1024, EVENT_BYTES_MAX] {
+        let refusal = Refusal::new(&message, Report::clone(&report), &cleaner(), max);
+        assert!(refusal.report.to_string().len() <= 256 * 1024);
+        assert_eq!(refusal.report["valid"], false);
+        assert!(refusal.fact().check_size(max).is_ok());
+        assert!(refusal.event(chrono::DateTime::default()).len() <= max);
+        assert!(refusal.rejected.reasons.last().is_some_and(|last| last.ends_with(" more")));
+    }
 }

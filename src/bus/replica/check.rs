@@ -1,10 +1,10 @@
 //! A message of the stream as a fact for the file: is it one, and do its parts belong together?
 
 use crate::{
-    bus::publish::DIGEST,
+    bus::{publish::DIGEST, stored::Stored},
     log::{Arrived, Error},
 };
-use async_nats::Message;
+use async_nats::{HeaderValue, Message};
 use flywheel_events::{Digest, Key, canonical, catalog, envelope::Envelope};
 use std::{collections::HashSet, sync::LazyLock};
 use uuid::Uuid;
@@ -19,17 +19,41 @@ static KNOWN: LazyLock<HashSet<&str>> =
 /// # Errors
 /// [`Error::Foreign`], naming the position.
 pub(in crate::bus) fn check(position: u64, message: &Message) -> Result<Arrived, Error> {
-    let foreign = |what: String| {
-        Error::Foreign(format!(
-            "position {position} of the bus's log, on {}, is no fact that this program can read: {what}; the replica ends before it",
-            message.subject
-        ))
-    };
-    let key = Key::from_subject(&message.subject).map_err(|error| foreign(error.to_string()))?;
     let header = message.headers.as_ref().and_then(|headers| headers.get(DIGEST));
-    let digest: Option<Digest> = header.and_then(|value| value.as_str().parse().ok());
+    check_parts(position, &message.subject, header.map(HeaderValue::as_str), &message.payload)
+}
+
+/// As [`check`], for a message that was read without a delivery.
+///
+/// # Errors
+/// As there.
+pub(super) fn check_stored(stored: &Stored) -> Result<Arrived, Error> {
+    match stored.headers()? {
+        Ok(headers) => {
+            let digest = headers.iter().find(|(name, _)| name == DIGEST).map(|(_, value)| value.as_str());
+            check_parts(stored.seq, &stored.subject, digest, &stored.payload()?)
+        }
+        Err(why) => {
+            let what = format!(
+                "its headers cannot be read ({why}) and end every connection that they come on. No flywheel writes such a message: see who may publish facts. Once the stream is removed, `flywheel bus reconcile` restores it from here, without what lies behind this position"
+            );
+            Err(foreign(stored.seq, &stored.subject, &what))
+        }
+    }
+}
+
+fn foreign(position: u64, subject: &str, what: &str) -> Error {
+    Error::Foreign(format!(
+        "position {position} of the bus's log, on {subject}, is no fact that this program can read: {what}; the replica ends before it"
+    ))
+}
+
+fn check_parts(position: u64, subject: &str, digest: Option<&str>, event: &[u8]) -> Result<Arrived, Error> {
+    let foreign = |what: String| foreign(position, subject, &what);
+    let key = Key::from_subject(subject).map_err(|error| foreign(error.to_string()))?;
+    let digest: Option<Digest> = digest.and_then(|value| value.parse().ok());
     let digest = digest.ok_or_else(|| foreign(format!("the header {DIGEST} is missing or no digest")))?;
-    let event = String::from_utf8(message.payload.to_vec()).map_err(|error| foreign(error.to_string()))?;
+    let event = String::from_utf8(event.to_vec()).map_err(|error| foreign(error.to_string()))?;
     let envelope = Envelope::parse(event.as_bytes()).map_err(|error| foreign(error.to_string()))?;
     if !KNOWN.contains(envelope.event_type()) {
         let hint = "use the newer flywheel that wrote it";

@@ -5,8 +5,11 @@
 //!   last moments is noticed whatever came behind them. In another epoch the whole of what is here is compared.
 //! - A position that does not come, a stream that ends before the replica, another epoch with other facts, a fact that does
 //!   not read: the replica stops, says what to do, and keeps what it has. A connection that goes is made again.
+//! - A stored message can end every connection that it is delivered on. Where nothing comes, what is next is read without a
+//!   delivery, so that such a message is named and stops the replica like everything else that is no fact.
 //! - Facts are written in large durable transactions while more are on their way, and at once when there are none.
 
+mod aside;
 pub(super) mod check;
 pub(super) mod reader;
 
@@ -92,7 +95,6 @@ pub async fn fill(
     let (mut wait, mut tries, mut target) = (RETRY.0, 0, None);
     loop {
         let (before, since) = (filler.head()?.position, Instant::now());
-        let was_reached = target.is_some();
         let mut answered = false;
         let attached = async {
             let bus = connect(address).await?;
@@ -108,13 +110,22 @@ pub async fn fill(
                 filler = back;
                 outcome
             }
-            Err(error) if !was_reached => return Err(error),
             Err(error) => Err(error),
         };
         match outcome {
             Ok(()) => return Ok(Filled { epoch: filler.epoch()?, from, head: filler.head()? }),
             Err(Error::Bus(why)) => {
+                if filler.head()?.position == before {
+                    let until = target.filter(|_| until == Until::Head);
+                    match aside::take(address, topology, &mut filler, until).await {
+                        Ok(()) | Err(Error::Bus(_)) => {}
+                        Err(error) => return Err(error),
+                    }
+                }
                 let position = filler.head()?.position;
+                if position == before && target.is_none() {
+                    return Err(Error::Bus(why));
+                }
                 if position > before || (answered && since.elapsed() > STEADY) {
                     (tries, wait) = (0, RETRY.0);
                 } else if answered || until == Until::Head {

@@ -52,7 +52,7 @@ fn print(report: &Report, context: &Context) {
             consumer.name, consumer.pending, consumer.ack_pending, consumer.redelivered, consumer.waiting
         ));
     }
-    for remark in report.remarks() {
+    for remark in &report.remarks {
         console.line(format_args!("note: {remark}"));
     }
     for finding in &report.findings {

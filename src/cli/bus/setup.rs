@@ -29,7 +29,9 @@ pub fn run(args: &Args, context: &Context) -> anyhow::Result<Exit> {
     }
     let changes = runtime()?.block_on(async {
         let bus = args.reach.connect(&context.settings).await?;
-        anyhow::Ok(bus::setup(&bus, &topology).await?)
+        let changes = bus::setup(&bus, &topology).await?;
+        bus.is_narrow().iter().for_each(|why| context.console.note(format_args!("warning: {why}")));
+        anyhow::Ok(changes)
     })?;
     if context.console.json {
         context.console.document(&changes);

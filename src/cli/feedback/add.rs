@@ -98,7 +98,8 @@ async fn add<L: Log>(store: &L, args: &Args, context: &Context) -> anyhow::Resul
     let key = Key { step: RECORDED, kind: Kind::Feedback, id: feedback.feedback_id(), run: 1 };
     let source = format!("/agents/{}", args.agent);
     let fact = NewFact::new(key.clone(), source, &feedback).caused_by(entry.id()).about(args.session);
-    fact.check_size().map_err(|error| Mistake::new(error.to_string(), "shorten the issues and suggestions"))?;
+    fact.check_size(store.event_bytes_max())
+        .map_err(|error| Mistake::new(error.to_string(), "shorten the issues and suggestions"))?;
     // The key is made of everything but the time, so whatever has it says the same.
     let status = match store.append(vec![fact]).await?[0] {
         Appended::Appended(_) => "recorded",

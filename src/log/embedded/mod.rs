@@ -20,7 +20,7 @@ use crate::{local::Local, sqlite};
 pub use audit::{Audit, Fault};
 use chrono::{DateTime, Utc};
 use deliveries::EmbeddedSubscription;
-use flywheel_events::{Digest, Key, SessionId};
+use flywheel_events::{Digest, Key, SessionId, envelope::EVENT_BYTES_MAX};
 pub use replica::{Arrived, Filler, HOLE};
 use rusqlite::{Connection, OptionalExtension as _, Row};
 use std::{
@@ -269,6 +269,10 @@ fn chained(row: &Row<'_>) -> rusqlite::Result<Chained> {
 
 impl Log for EmbeddedLog {
     type Subscription = EmbeddedSubscription;
+
+    fn event_bytes_max(&self) -> usize {
+        EVENT_BYTES_MAX
+    }
 
     async fn append(&self, facts: Vec<NewFact>) -> Result<Vec<Appended>, Error> {
         self.inner.writer.append(facts).await

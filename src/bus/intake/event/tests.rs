@@ -1,4 +1,5 @@
 use super::*;
+use crate::bus::stored::parse_headers;
 use proptest::prelude::*;
 
 const STRUCTURED_EVENT: &str = r#"{"specversion":"1.0","id":"e-1","source":"/agents/Agent-7","type":"dev.dreamos.session.completed.v1","data":{"price":1.50}}"#;
@@ -68,20 +69,21 @@ fn what_is_no_event_of_ours_is_refused_by_name() {
 }
 
 #[test]
-fn a_trace_is_the_events_own_before_the_hops_and_one_that_is_none_is_left_out() {
+fn the_trace_of_the_hop_is_told_from_the_one_the_event_began_in_and_one_that_is_none_is_left_out() {
     let (own, hop) = (
         "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
         "00-11111111111111111111111111111111-b7ad6b7169203331-01",
     );
     let with = |own: &str| STRUCTURED_EVENT.replace(r#""id""#, &format!(r#""traceparent":"{own}","id""#));
-    let check = |headers: &[(&str, &str)], payload: &str, expect: Option<&str>| {
+    let check = |headers: &[(&str, &str)], payload: &str, of_hop: Option<&str>, of_event: Option<&str>| {
         let message = message(headers, payload);
-        assert_eq!(read(&message).expect("an event").traceparent.as_deref(), expect);
+        assert_eq!(message.traceparent(), of_hop);
+        assert_eq!(read(&message).expect("an event").traceparent.as_deref(), of_event);
     };
-    check(&[("traceparent", hop)], &with(own), Some(own));
-    check(&[("Traceparent", hop)], STRUCTURED_EVENT, Some(hop));
-    check(&[("traceparent", "nonsense")], STRUCTURED_EVENT, None);
-    check(&[], STRUCTURED_EVENT, None);
+    check(&[("traceparent", hop)], &with(own), Some(hop), Some(own));
+    check(&[("Traceparent", hop)], STRUCTURED_EVENT, Some(hop), None);
+    check(&[("traceparent", "nonsense")], &with("nonsense"), None, None);
+    check(&[], STRUCTURED_EVENT, None, None);
 }
 
 #[test]
