@@ -20,14 +20,25 @@ pub struct Figures {
 }
 
 impl Figures {
-    /// Begins to serve them, where that is asked for.
+    /// Begins to serve them, where that is asked for. Whether it is.
+    ///
+    /// # Errors
+    /// When the address cannot be listened on.
+    pub async fn listen(&self, context: &Context) -> anyhow::Result<bool> {
+        let Some(listen) = self.metrics_listen else { return Ok(false) };
+        let bound = telemetry::listen(listen).await?;
+        context.console.note(format_args!("figures are on http://{bound}/metrics"));
+        Ok(true)
+    }
+
+    /// Begins to serve them, where that is asked for, and among them what waits for each consumer.
     ///
     /// # Errors
     /// When the address cannot be listened on.
     pub async fn begin(&self, parts: &mut Parts, address: &Address, context: &Context) -> anyhow::Result<()> {
-        let Some(listen) = self.metrics_listen else { return Ok(()) };
-        let bound = telemetry::listen(listen).await?;
-        context.console.note(format_args!("figures are on http://{bound}/metrics"));
+        if !self.listen(context).await? {
+            return Ok(());
+        }
         let (address, topology, stop) = (address.clone(), bus::topology(&context.settings), parts.stop().clone());
         parts.spawn(async move {
             tokio::select! {
