@@ -30,6 +30,10 @@ pub const HEADER_BYTES_MAX: usize = 4 * 1024;
 /// How long the server remembers a message id: longer than any retry of a publish goes on.
 const DUPLICATE_WINDOW: Duration = Duration::from_secs(120);
 
+/// How long it remembers one of the inbox: as short as it can. Ids are one for the whole stream, so two agents with the same
+/// one would lose the second's session, and be told that it is stored. What is published twice is found by its content.
+const INBOX_DUPLICATE_WINDOW: Duration = Duration::from_millis(100);
+
 /// Most deliveries of one consumer that wait for their acknowledgement, over all its workers.
 const ACK_PENDING_MAX: i64 = 16_384;
 
@@ -97,6 +101,7 @@ impl Topology {
                 retention: RetentionPolicy::WorkQueue,
                 max_bytes: INBOX_BYTES_MAX,
                 discard: DiscardPolicy::New,
+                duplicate_window: INBOX_DUPLICATE_WINDOW,
                 ..stream(INBOX, "What agents publish, until it is taken in", "swarm.session.completed.*")
             },
             Config {
