@@ -27,7 +27,10 @@ use quick_cache::{Weighter, sync::Cache};
 use std::{
     collections::HashMap,
     future::Future,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
     time::Duration,
 };
 use tokio_util::task::TaskTracker;
@@ -54,8 +57,10 @@ pub(super) struct Inner {
     pub(super) topology: Topology,
     pub(super) stream: Stream<()>,
     /// Facts by event id, for most of what a stage reads was delivered or published here a moment ago. A fact never
-    /// changes, so what is found here is right.
+    /// changes, so what is found here is right, as long as the server that had it does not start anew.
     seen: Cache<Uuid, Arc<Record>, ByBytes>,
+    /// The connection on which they were seen.
+    seen_on: AtomicU64,
     /// Runs that have ended and whose deliveries nobody needs.
     pub(super) forgotten: Mutex<HashMap<SessionId, u32>>,
     /// What still has to be said to the server when nobody waits for it any more.
@@ -85,6 +90,7 @@ impl BusLog {
             topology,
             stream,
             seen: Cache::with_weighter(16 * 1024, SEEN_BYTES_MAX, ByBytes),
+            seen_on: AtomicU64::default(),
             forgotten: Mutex::default(),
             leaving: TaskTracker::new(),
             last_time: Mutex::default(),
@@ -115,9 +121,18 @@ impl BusLog {
         }
     }
 
+    /// What was seen on the connection that there is: a server that was gone may have lost its last moments.
+    fn seen(&self) -> &Cache<Uuid, Arc<Record>, ByBytes> {
+        let connection = *self.inner.bus.connections.borrow();
+        if self.inner.seen_on.swap(connection, Ordering::Relaxed) != connection {
+            self.inner.seen.clear();
+        }
+        &self.inner.seen
+    }
+
     /// Keeps a fact that was just seen.
     pub(super) fn keep(&self, record: Record) {
-        self.inner.seen.insert(record.key.event_id(), Arc::new(record));
+        self.seen().insert(record.key.event_id(), Arc::new(record));
     }
 
     /// The time of a fact that is recorded now.
@@ -187,14 +202,14 @@ impl Log for BusLog {
     }
 
     async fn get(&self, key: &Key) -> Result<Option<Record>, Error> {
-        match self.inner.seen.get(&key.event_id()) {
+        match self.seen().get(&key.event_id()) {
             Some(record) => Ok(Some(Record::clone(&record))),
             None => self.patiently(|| self.stored(key)).await,
         }
     }
 
     async fn position(&self, key: &Key, _behind: u64) -> Result<Option<u64>, Error> {
-        match self.inner.seen.get(&key.event_id()) {
+        match self.seen().get(&key.event_id()) {
             Some(record) => Ok(Some(record.position)),
             None => Ok(self.get(key).await?.map(|record| record.position)),
         }
