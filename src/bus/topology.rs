@@ -46,6 +46,9 @@ pub const GIB: i64 = 1024 * 1024 * 1024;
 /// How long a refusal can be read.
 const REJECTED_AGE_MAX: Duration = Duration::from_secs(30 * 24 * 3600);
 
+/// Most bytes of refusals. Beyond them the oldest goes: who publishes nonsense must not take the disk from the log.
+const REJECTED_BYTES_MAX: i64 = GIB;
+
 /// What may be chosen about the bus; everything else follows from the stage table.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Topology {
@@ -110,6 +113,7 @@ impl Topology {
             },
             Config {
                 max_age: REJECTED_AGE_MAX,
+                max_bytes: REJECTED_BYTES_MAX,
                 ..stream(REJECTED, "What was refused at the inbox, with the reasons", "flywheel.rejected.*")
             },
             Config {
