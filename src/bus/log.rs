@@ -63,6 +63,8 @@ pub(super) struct Inner {
     seen_on: AtomicU64,
     /// Runs that have ended and whose deliveries nobody needs.
     pub(super) forgotten: Mutex<HashMap<SessionId, u32>>,
+    /// Whether an append to a stream that is full waits until there is room.
+    pub(super) waits_for_room: bool,
     /// What still has to be said to the server when nobody waits for it any more.
     pub(super) leaving: TaskTracker,
     /// The time of the last fact published here: a clock that is set back does not set it back.
@@ -84,6 +86,18 @@ impl BusLog {
     /// # Errors
     /// When its stream cannot be named.
     pub async fn open(bus: Bus, topology: Topology) -> Result<Self, Error> {
+        Self::open_as(bus, topology, false).await
+    }
+
+    /// Opens it for a worker, which waits for room where the stream is full: what it gave back would count as tries.
+    ///
+    /// # Errors
+    /// When its stream cannot be named.
+    pub async fn open_for_work(bus: Bus, topology: Topology) -> Result<Self, Error> {
+        Self::open_as(bus, topology, true).await
+    }
+
+    async fn open_as(bus: Bus, topology: Topology, waits_for_room: bool) -> Result<Self, Error> {
         let stream = setup::stream_handle(&bus, LOG).await?;
         let inner = Inner {
             bus,
@@ -92,6 +106,7 @@ impl BusLog {
             seen: Cache::with_weighter(16 * 1024, SEEN_BYTES_MAX, ByBytes),
             seen_on: AtomicU64::default(),
             forgotten: Mutex::default(),
+            waits_for_room,
             leaving: TaskTracker::new(),
             last_time: Mutex::default(),
         };
