@@ -37,6 +37,9 @@ const LOOKS_MAX: usize = 16;
 /// How often a step is tried before it is given up.
 pub const ATTEMPTS_MAX: u32 = 5;
 
+/// After how many tries a delivery is handled alone.
+const TOGETHER_MAX: u32 = 3;
+
 /// The longest wait before another try.
 const BACKOFF_MAX: Duration = Duration::from_secs(30);
 
@@ -102,28 +105,42 @@ async fn work_on<L: Log>(
     let consumer = Consumer { name: stage.step.clone(), steps: stage.triggers(), scope };
     let mut deliveries = log.subscribe(consumer).await?;
     loop {
-        let batch = deliveries.next(IN_HAND_MAX).await?;
-        let each = batch.into_iter().map(async |delivery| {
-            let handled = handle(&log, &stage, &tools, &seen, &delivery).await;
-            (delivery, handled)
-        });
-        let handled: Vec<_> = match stage.looks_at_the_world() {
-            true => stream::iter(each).buffer_unordered(LOOKS_MAX).collect().await,
-            false => join_all(each).await,
-        };
-        let mut done = vec![];
-        for (delivery, handled) in handled {
-            match handled? {
-                Handled::Done => done.push(delivery),
-                // The next delivery is not for trying, but for parking.
-                Handled::Again if delivery.attempts >= ATTEMPTS_MAX => {
-                    deliveries.retry(&delivery, Duration::ZERO).await?;
+        for turn in in_turns(deliveries.next(IN_HAND_MAX).await?) {
+            let each = turn.into_iter().map(async |delivery| {
+                let handled = handle(&log, &stage, &tools, &seen, &delivery).await;
+                (delivery, handled)
+            });
+            let handled: Vec<_> = match stage.looks_at_the_world() {
+                true => stream::iter(each).buffer_unordered(LOOKS_MAX).collect().await,
+                false => join_all(each).await,
+            };
+            let mut done = vec![];
+            for (delivery, handled) in handled {
+                match handled? {
+                    Handled::Done => done.push(delivery),
+                    // The next delivery is not for trying, but for parking.
+                    Handled::Again if delivery.attempts >= ATTEMPTS_MAX => {
+                        deliveries.retry(&delivery, Duration::ZERO).await?;
+                    }
+                    Handled::Again => deliveries.retry(&delivery, backoff(delivery.attempts)).await?,
                 }
-                Handled::Again => deliveries.retry(&delivery, backoff(delivery.attempts)).await?,
             }
+            deliveries.acknowledge(&done).await?;
         }
-        deliveries.acknowledge(&done).await?;
     }
+}
+
+/// Deliveries, those together that are handled together. One that ends the process counts a try for whatever is in hand with
+/// it, so what was tried often is handled alone, and from the other end each time: what stands behind such a one has its turn
+/// before it is parked with it.
+fn in_turns(batch: Vec<Delivery>) -> Vec<Vec<Delivery>> {
+    let (together, mut alone): (Vec<_>, Vec<_>) =
+        batch.into_iter().partition(|delivery| delivery.attempts <= TOGETHER_MAX);
+    if alone.first().is_some_and(|delivery| delivery.attempts % 2 == 1) {
+        alone.reverse();
+    }
+    let alone = alone.into_iter().map(|delivery| vec![delivery]);
+    std::iter::once(together).chain(alone).filter(|turn| !turn.is_empty()).collect()
 }
 
 enum Handled {

@@ -87,6 +87,7 @@ pub fn configuration(users: &[User]) -> String {
       {{ service: \"swarm.session.submit.*\", accounts: [AGENTS] }}
       {{ service: \"{parts}\", accounts: [AGENTS] }}
       {{ service: \"{entries}\", accounts: [AGENTS] }}
+      {{ stream: \"flywheel.rejected.*\", accounts: [AGENTS] }}
       {{ stream: \"flywheel.metrics.*\", accounts: [METRICS] }}
       {{ service: \"$JS.API.{last}\", accounts: [METRICS] }}
     ]
@@ -95,7 +96,7 @@ pub fn configuration(users: &[User]) -> String {
       {{ service: {{ account: SYS, subject: \"{settings}\" }} }}
     ]
   }}
-  # Whoever finishes sessions, and uploads files. What an agent names for its answer stays in here.
+  # Whoever finishes sessions, uploads files, and is told what was refused. What an agent names for its answer stays in here.
   AGENTS {{
     users: $AGENTS
     imports: [
@@ -103,6 +104,7 @@ pub fn configuration(users: &[User]) -> String {
       {{ service: {{ account: FLYWHEEL, subject: \"swarm.session.submit.*\" }} }}
       {{ service: {{ account: FLYWHEEL, subject: \"{parts}\" }} }}
       {{ service: {{ account: FLYWHEEL, subject: \"{entries}\" }} }}
+      {{ stream: {{ account: FLYWHEEL, subject: \"flywheel.rejected.*\" }} }}
     ]
   }}
   # Whoever reads the metrics, as they come and the last of each.

@@ -27,7 +27,10 @@ use quick_cache::{Weighter, sync::Cache};
 use std::{
     collections::HashMap,
     future::Future,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
     time::Duration,
 };
 use tokio_util::task::TaskTracker;
@@ -54,10 +57,14 @@ pub(super) struct Inner {
     pub(super) topology: Topology,
     pub(super) stream: Stream<()>,
     /// Facts by event id, for most of what a stage reads was delivered or published here a moment ago. A fact never
-    /// changes, so what is found here is right.
+    /// changes, so what is found here is right, as long as the server that had it does not start anew.
     seen: Cache<Uuid, Arc<Record>, ByBytes>,
+    /// The connection on which they were seen.
+    seen_on: AtomicU64,
     /// Runs that have ended and whose deliveries nobody needs.
     pub(super) forgotten: Mutex<HashMap<SessionId, u32>>,
+    /// Whether an append to a stream that is full waits until there is room.
+    pub(super) waits_for_room: bool,
     /// What still has to be said to the server when nobody waits for it any more.
     pub(super) leaving: TaskTracker,
     /// The time of the last fact published here: a clock that is set back does not set it back.
@@ -79,13 +86,27 @@ impl BusLog {
     /// # Errors
     /// When its stream cannot be named.
     pub async fn open(bus: Bus, topology: Topology) -> Result<Self, Error> {
+        Self::open_as(bus, topology, false).await
+    }
+
+    /// Opens it for a worker, which waits for room where the stream is full: what it gave back would count as tries.
+    ///
+    /// # Errors
+    /// When its stream cannot be named.
+    pub async fn open_for_work(bus: Bus, topology: Topology) -> Result<Self, Error> {
+        Self::open_as(bus, topology, true).await
+    }
+
+    async fn open_as(bus: Bus, topology: Topology, waits_for_room: bool) -> Result<Self, Error> {
         let stream = setup::stream_handle(&bus, LOG).await?;
         let inner = Inner {
             bus,
             topology,
             stream,
             seen: Cache::with_weighter(16 * 1024, SEEN_BYTES_MAX, ByBytes),
+            seen_on: AtomicU64::default(),
             forgotten: Mutex::default(),
+            waits_for_room,
             leaving: TaskTracker::new(),
             last_time: Mutex::default(),
         };
@@ -115,9 +136,18 @@ impl BusLog {
         }
     }
 
+    /// What was seen on the connection that there is: a server that was gone may have lost its last moments.
+    fn seen(&self) -> &Cache<Uuid, Arc<Record>, ByBytes> {
+        let connection = *self.inner.bus.connections.borrow();
+        if self.inner.seen_on.swap(connection, Ordering::Relaxed) != connection {
+            self.inner.seen.clear();
+        }
+        &self.inner.seen
+    }
+
     /// Keeps a fact that was just seen.
     pub(super) fn keep(&self, record: Record) {
-        self.inner.seen.insert(record.key.event_id(), Arc::new(record));
+        self.seen().insert(record.key.event_id(), Arc::new(record));
     }
 
     /// The time of a fact that is recorded now.
@@ -191,14 +221,14 @@ impl Log for BusLog {
     }
 
     async fn get(&self, key: &Key) -> Result<Option<Record>, Error> {
-        match self.inner.seen.get(&key.event_id()) {
+        match self.seen().get(&key.event_id()) {
             Some(record) => Ok(Some(Record::clone(&record))),
             None => self.patiently(|| self.stored(key)).await,
         }
     }
 
     async fn position(&self, key: &Key, _behind: u64) -> Result<Option<u64>, Error> {
-        match self.inner.seen.get(&key.event_id()) {
+        match self.seen().get(&key.event_id()) {
             Some(record) => Ok(Some(record.position)),
             None => Ok(self.get(key).await?.map(|record| record.position)),
         }

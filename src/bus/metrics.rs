@@ -85,15 +85,19 @@ impl Emitter {
         let mut sent = 0;
         for name in NAMES {
             let event = changed(name, rows, log_position);
-            let last = self.last.entry(name).or_default();
-            let is_new = last.event.as_ref().is_none_or(|last| {
-                last.log_position < log_position && (&last.values, last.left_out) != (&event.values, event.left_out)
-            });
-            if is_new && self.send(name, event, time).await? {
-                sent += 1;
+            // Another emitter that was first may have been behind.
+            while self.is_new(name, &event) {
+                sent += usize::from(self.send(name, event.clone(), time).await?);
             }
         }
         Ok(sent)
+    }
+
+    /// Whether the bus has an older value, and another.
+    fn is_new(&self, name: &str, event: &MetricChanged) -> bool {
+        self.last.get(name).and_then(|last| last.event.as_ref()).is_none_or(|last| {
+            last.log_position < event.log_position && (&last.values, last.left_out) != (&event.values, event.left_out)
+        })
     }
 
     /// Sends one metric in the place of its last; false where another emitter was first.

@@ -49,7 +49,7 @@ pub enum Role {
     Serve,
     /// Reads the metrics.
     Metrics,
-    /// Publishes its own finished sessions, and uploads files.
+    /// Publishes its own finished sessions, is told which were refused, and uploads files.
     Agent(AgentId),
 }
 
@@ -119,6 +119,7 @@ impl Role {
                     vec![get(&blobs())],
                 ]
                 .concat(),
+                subscribe: vec![format!("flywheel.rejected.{agent}")],
                 ..Permissions::default()
             },
         };

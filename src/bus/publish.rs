@@ -159,14 +159,13 @@ async fn settle(log: &BusLog, sent: Sent) -> Result<Appended, Error> {
 
 async fn settle_in(log: &BusLog, sent: Sent) -> Result<Appended, Error> {
     let Sent { key, digest, event, message, mut ack, .. } = sent;
-    let mut wait = RETRY_FIRST;
-    let mut unknown = String::new();
-    for _ in 0..TRIES_MAX {
+    let (mut wait, mut tries) = (RETRY_FIRST, 0);
+    loop {
         let answer = match ack {
             Ok(ack) => ack.await,
             Err(error) => Err(error),
         };
-        match answer {
+        let (unknown, is_full) = match answer {
             Ok(ack) if !ack.duplicate => {
                 let position = ack.sequence;
                 log.keep(Record { position, key, digest, event });
@@ -174,26 +173,30 @@ async fn settle_in(log: &BusLog, sent: Sent) -> Result<Appended, Error> {
             }
             Ok(_) => match compare(log, &key, &digest).await? {
                 Some(outcome) => return Ok(outcome),
-                None => unknown = "the server took it for a duplicate, and it is not there".to_owned(),
+                None => ("the server took it for a duplicate, and it is not there".to_owned(), false),
             },
             Err(error) => match verdict(&error) {
                 Verdict::Taken => match compare(log, &key, &digest).await? {
                     Some(outcome) => return Ok(outcome),
                     // Nothing is under the key, so that was not why: the stream is full, or its disk.
-                    None => unknown = with_causes(&error),
+                    None => (with_causes(&error), true),
                 },
-                Verdict::Unknown => unknown = with_causes(&error),
+                Verdict::Unknown => (with_causes(&error), false),
                 Verdict::Refused => return Err(failed(&format!("append {key}"), with_causes(&error))),
             },
+        };
+        tries += 1;
+        if tries >= TRIES_MAX && !(is_full && log.inner.waits_for_room) {
+            let why = format!("{unknown}; whether it was stored is not known after {tries} tries");
+            return Err(failed(&format!("append {key}"), why));
+        }
+        if tries == TRIES_MAX {
+            tracing::warn!("cannot append {key}: {unknown}; waiting for room");
         }
         tokio::time::sleep(wait).await;
         wait = (wait * 2).min(RETRY_MAX);
         ack = log.inner.bus.jetstream.send_publish(key.subject(), message.clone()).await;
     }
-    Err(failed(
-        &format!("append {key}"),
-        format!("{unknown}; whether it was stored is not known after {TRIES_MAX} tries"),
-    ))
 }
 
 /// What the key's fact is to one that is to be appended; none where the key is free.
@@ -211,7 +214,7 @@ async fn compare(log: &BusLog, key: &Key, digest: &Digest) -> Result<Option<Appe
 }
 
 enum Verdict {
-    /// Something may be under the key.
+    /// Something may be under the key; if not, there is no room for it.
     Taken,
     /// It may have been stored, or not.
     Unknown,
@@ -222,6 +225,8 @@ enum Verdict {
 fn verdict(error: &PublishError) -> Verdict {
     /// A store that is full, a subject that has its message: told apart by what is there.
     const STORE_FAILED: u64 = 10077;
+    /// The account's store is full, or the server's, or its disk.
+    const NO_ROOM: [u64; 3] = [10002, 10023, 10047];
     /// Another publish to the subject, or a message of this id, is being decided.
     const IN_PROCESS: [u64; 3] = [10158, 10163, 10164];
     match error.kind() {
@@ -235,6 +240,7 @@ fn verdict(error: &PublishError) -> Verdict {
             let source = error.source().and_then(|source| source.downcast_ref::<jetstream::Error>());
             match source.map(|source| source.error_code().0) {
                 Some(STORE_FAILED) => Verdict::Taken,
+                Some(code) if NO_ROOM.contains(&code) => Verdict::Taken,
                 Some(code) if IN_PROCESS.contains(&code) => Verdict::Unknown,
                 // 503: no leader, or not enough of the servers.
                 Some(_) if source.is_some_and(|source| source.code() >= 500) => Verdict::Unknown,

@@ -224,7 +224,8 @@ impl BusSubscription {
     async fn gather(&mut self, max: usize) -> Result<(), Error> {
         // A request that is still open has the first claim on what comes.
         if self.busy && self.parts.iter().all(|part| !part.pull.is_open()) {
-            let fetched = join_all(self.parts.iter_mut().map(|part| part.fetch(max))).await;
+            let share = max.div_ceil(self.parts.len());
+            let fetched = join_all(self.parts.iter_mut().map(|part| part.fetch(share))).await;
             fetched.into_iter().collect::<Result<(), _>>()?;
         } else {
             let waiting = self.parts.iter_mut().map(|part| Box::pin(part.wait()));

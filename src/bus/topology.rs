@@ -30,6 +30,10 @@ pub const HEADER_BYTES_MAX: usize = 4 * 1024;
 /// How long the server remembers a message id: longer than any retry of a publish goes on.
 const DUPLICATE_WINDOW: Duration = Duration::from_secs(120);
 
+/// How long it remembers one of the inbox: as short as it can. Ids are one for the whole stream, so two agents with the same
+/// one would lose the second's session, and be told that it is stored. What is published twice is found by its content.
+const INBOX_DUPLICATE_WINDOW: Duration = Duration::from_millis(100);
+
 /// Most deliveries of one consumer that wait for their acknowledgement, over all its workers.
 const ACK_PENDING_MAX: i64 = 16_384;
 
@@ -41,6 +45,9 @@ pub const GIB: i64 = 1024 * 1024 * 1024;
 
 /// How long a refusal can be read.
 const REJECTED_AGE_MAX: Duration = Duration::from_secs(30 * 24 * 3600);
+
+/// Most bytes of refusals. Beyond them the oldest goes: who publishes nonsense must not take the disk from the log.
+const REJECTED_BYTES_MAX: i64 = GIB;
 
 /// What may be chosen about the bus; everything else follows from the stage table.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -97,6 +104,7 @@ impl Topology {
                 retention: RetentionPolicy::WorkQueue,
                 max_bytes: INBOX_BYTES_MAX,
                 discard: DiscardPolicy::New,
+                duplicate_window: INBOX_DUPLICATE_WINDOW,
                 ..stream(INBOX, "What agents publish, until it is taken in", "swarm.session.completed.*")
             },
             Config {
@@ -105,6 +113,7 @@ impl Topology {
             },
             Config {
                 max_age: REJECTED_AGE_MAX,
+                max_bytes: REJECTED_BYTES_MAX,
                 ..stream(REJECTED, "What was refused at the inbox, with the reasons", "flywheel.rejected.*")
             },
             Config {

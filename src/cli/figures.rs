@@ -24,7 +24,18 @@ pub struct Figures {
 }
 
 impl Figures {
-    /// Begins to serve them, where that is asked for; of what waits, that in these streams.
+    /// Begins to serve them, where that is asked for. Whether it is.
+    ///
+    /// # Errors
+    /// When the address cannot be listened on.
+    pub async fn listen(&self, context: &Context) -> anyhow::Result<bool> {
+        let Some(listen) = self.metrics_listen else { return Ok(false) };
+        let bound = telemetry::listen(listen).await?;
+        context.console.note(format_args!("figures are on http://{bound}/metrics"));
+        Ok(true)
+    }
+
+    /// Begins to serve them, where that is asked for, and among them what waits for each consumer of these streams.
     ///
     /// # Errors
     /// When the address cannot be listened on.
@@ -35,9 +46,9 @@ impl Figures {
         streams: &'static [&'static str],
         context: &Context,
     ) -> anyhow::Result<()> {
-        let Some(listen) = self.metrics_listen else { return Ok(()) };
-        let bound = telemetry::listen(listen).await?;
-        context.console.note(format_args!("figures are on http://{bound}/metrics"));
+        if !self.listen(context).await? {
+            return Ok(());
+        }
         let (address, topology, stop) = (address.clone(), bus::topology(&context.settings), parts.stop().clone());
         parts.spawn(async move {
             tokio::select! {

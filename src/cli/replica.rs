@@ -5,6 +5,7 @@ mod emit;
 use super::{
     Context, Exit,
     bus::{self, Reach},
+    figures::Figures,
 };
 use crate::{
     bus::{
@@ -37,6 +38,8 @@ pub struct Args {
     /// only one's.
     #[arg(long)]
     emit_metrics: bool,
+    #[command(flatten)]
+    figures: Figures,
 }
 
 /// How often a process that waits looks whether it may fill.
@@ -49,6 +52,7 @@ pub fn run(args: &Args, context: &Context) -> anyhow::Result<Exit> {
     // Makes the data folder, and keeps it out of git.
     Local::open(&settings.data)?;
     bus::runtime()?.block_on(async {
+        args.figures.listen(context).await?;
         let mut ended = std::pin::pin!(async {
             if let Err(error) = bus::asked_to_end().await {
                 tracing::error!("cannot wait for a signal: {error}");

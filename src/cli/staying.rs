@@ -38,7 +38,7 @@ pub async fn worker(
 ) -> Result<(), Error> {
     let wanted = |step: &Step| stages.is_empty() || stages.contains(step);
     supervise("the worker", &address, &stop, async |life: Life| {
-        let log = BusLog::open(life.bus, topology.clone()).await?;
+        let log = BusLog::open_for_work(life.bus, topology.clone()).await?;
         let until = async {
             stop.cancelled().await;
             Ok(())

@@ -164,14 +164,18 @@ pub struct Seen {
 const SEEN_MAX: usize = 64 * 1024;
 
 impl Seen {
-    /// Where a session's own fact is, behind which all others of it are, and its type; nothing where it is not recorded.
+    /// Where a session's own fact is, behind which all others of it are, and its type; nothing where it is not recorded, or of
+    /// a type that is not known here.
     async fn session<L: Log>(&self, log: &L, session: SessionId) -> Result<Option<(u64, SessionType)>, Error> {
         if let Some(seen) = self.lock().get(&session) {
             return Ok(Some(*seen));
         }
         let Some(entry) = log.get(&Key::session(SESSION_COMPLETED, session, 1)).await? else { return Ok(None) };
         let (_, its): (_, OfType) = entry.data().map_err(|error| damaged(&entry.key, &error))?;
-        let seen = (entry.position, its.session_type);
+        let known = SessionType::ALL.into_iter().find(|known| known.as_str() == its.session_type);
+        // One of a newer program, whose stages are not here. It must not end those that are.
+        let Some(session_type) = known else { return Ok(None) };
+        let seen = (entry.position, session_type);
         let mut sessions = self.lock();
         if sessions.len() >= SEEN_MAX {
             sessions.clear();
@@ -249,7 +253,7 @@ pub async fn prepare<L: Log>(log: &L, stage: &Bound, seen: &Seen, delivery: &Del
 /// Of a session: its pipeline.
 #[derive(Deserialize)]
 struct OfType {
-    session_type: SessionType,
+    session_type: String,
 }
 
 /// Whether everything a step needs of the first run is recorded: most deliveries to a step with several needs come too

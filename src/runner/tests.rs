@@ -136,3 +136,22 @@ async fn a_faulty_stage_is_retried_then_parked_and_its_siblings_go_on() {
         .expect("counts");
     assert_eq!(left, 0, "nothing stays in flight");
 }
+
+#[test]
+fn what_was_tried_often_is_tried_alone_and_from_either_end() {
+    let turns = |attempts: &[u32]| -> Vec<Vec<u64>> {
+        let key = Key::session(Step::new("c"), SessionCompleted::example().session_id, 1);
+        let delivery = |(position, attempts): (u64, &u32)| Delivery {
+            consumer: Step::new("c"),
+            position,
+            key: key.clone(),
+            attempts: *attempts,
+            traceparent: None,
+        };
+        let turns = in_turns((1..).zip(attempts).map(delivery).collect());
+        turns.into_iter().map(|turn| turn.into_iter().map(|delivery| delivery.position).collect()).collect()
+    };
+    assert_eq!(turns(&[1, 4, 3, 4]), [vec![1, 3], vec![2], vec![4]]);
+    assert_eq!(turns(&[5, 1, 5, 5]), [vec![2], vec![4], vec![3], vec![1]]);
+    assert!(turns(&[]).is_empty());
+}

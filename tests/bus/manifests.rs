@@ -1,7 +1,8 @@
 //! The files of `deploy/` name what there is: settings, roles, stages. `tests/deploy/check` judges their form.
 
+use crate::deployed::FLYWHEEL;
 use flywheel::bus::Topology;
-use std::{collections::BTreeSet, fs, path::Path};
+use std::{collections::BTreeSet, fs, path::Path, process::Command};
 
 /// Every file below a folder, with its text.
 fn files(folder: &Path, found: &mut Vec<(String, String)>) {
@@ -40,6 +41,29 @@ fn what_they_set_is_a_setting() {
             assert!(known.contains(&name) || others.contains(&name), "{file}: there is no setting {name}");
         }
     }
+}
+
+#[test]
+fn the_program_understands_how_they_call_it() {
+    let mut count = 0;
+    for (file, text) in deploy() {
+        for line in text.lines().map(str::trim) {
+            let listed = |name: &str| line.strip_prefix(name).and_then(|list| list.strip_suffix(']'));
+            let listed = listed("command: [").or_else(|| listed("args: ["));
+            let arguments: Vec<&str> = match (listed, line.strip_prefix("ExecStart=/usr/local/bin/flywheel ")) {
+                // A nats-server's.
+                (Some(list), _) if list.starts_with("--") => continue,
+                (Some(list), _) => list.split(", ").map(|word| word.trim_matches('"')).collect(),
+                (None, Some(words)) => words.split(' ').collect(),
+                (None, None) => continue,
+            };
+            // Help is printed when everything before it was understood.
+            let ran = Command::new(FLYWHEEL).args(&arguments).arg("--help").output().expect("starts");
+            assert!(ran.status.success(), "{file}: {arguments:?}: {}", String::from_utf8_lossy(&ran.stderr));
+            count += 1;
+        }
+    }
+    assert_eq!(count, 12, "each of four commands for compose, systemd and Kubernetes");
 }
 
 #[test]

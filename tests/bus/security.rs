@@ -90,6 +90,8 @@ async fn an_agent_hands_in_its_own_sessions_and_may_do_nothing_else() {
         .may_not_subscribe(&[
             "swarm.session.completed.Agent-8",
             "swarm.session.submit.Agent-7",
+            "flywheel.rejected.Agent-8",
+            "flywheel.rejected.*",
             "flywheel.log.>",
             "_INBOX_Agent-8.>",
             "_INBOX_admin.>",
@@ -172,8 +174,11 @@ async fn the_swarm_runs_on_the_rights_it_has() {
     let handed_in = jetstream::new(agent.client.clone());
     let handed_in = handed_in.publish_with_headers(inbox(), headers.clone(), message(2)).await.expect("sends");
     handed_in.await.expect("is stored");
+    let mut why = agent.client.subscribe("flywheel.rejected.Agent-5").await.expect("listens");
     let refused = jetstream::new(agent.client.clone());
     refused.publish(inbox(), "junk".into()).await.expect("sends").await.expect("is stored");
+    let why = tokio::time::timeout(Duration::from_secs(30), why.next()).await.expect("in time").expect("is told");
+    assert!(String::from_utf8_lossy(&why.payload).contains("no_event"), "{why:?}");
     let log = deployed.log("reader").await;
     for n in [1, 2] {
         fact_of(&log, "trade-ready", id(n).parse().expect("an id")).await;

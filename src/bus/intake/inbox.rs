@@ -145,8 +145,12 @@ impl Inbox {
     }
 
     async fn take_arrived(&mut self) -> Result<(), Error> {
-        let (together, alone): (Vec<_>, Vec<_>) =
+        let (together, mut alone): (Vec<_>, Vec<_>) =
             std::mem::take(&mut self.arrived).into_iter().partition(|delivered| delivered.count <= TOGETHER_MAX);
+        // Of those behind one that ends the process each time none had its turn: this time they come before it.
+        if alone.first().is_some_and(|delivered| delivered.count % 2 == 1) {
+            alone.reverse();
+        }
         self.take(together).await?;
         for delivered in alone {
             if delivered.count <= DELIVERIES_MAX {
