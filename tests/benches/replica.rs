@@ -29,7 +29,8 @@ pub fn bench(scale: Scale) -> anyhow::Result<()> {
     let count = scale.of(FACTS, 1_000);
     let server = Server::start();
     let runtime = Runtime::new()?;
-    let (bytes, took) = runtime.block_on(publish(&server, count))?;
+    let facts = Facts::new(Size::Kib, 0)?;
+    let (bytes, took) = runtime.block_on(publish(&server, facts, count))?;
     remark(format_args!("{count} facts, {} bytes in the mean, published in {} ms", bytes / count, took.as_millis()));
     for _ in 0..2 {
         let raw = runtime.block_on(read(&server, count))?;
@@ -50,11 +51,10 @@ async fn bus(server: &Server) -> anyhow::Result<Bus> {
     Ok(connect(&Address { url: server.url.clone(), ..Address::default() }).await?)
 }
 
-async fn publish(server: &Server, count: u64) -> anyhow::Result<(u64, Duration)> {
+async fn publish(server: &Server, mut facts: Facts, count: u64) -> anyhow::Result<(u64, Duration)> {
     let bus = bus(server).await?;
     setup(&bus, &Topology::default()).await?;
     let log = BusLog::open(bus.clone(), Topology::default()).await?;
-    let mut facts = Facts::new(Size::Kib, 0)?;
     let start = Instant::now();
     let mut left = usize::try_from(count)?;
     while left > 0 {

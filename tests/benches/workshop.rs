@@ -69,7 +69,7 @@ impl Workshop {
             tools: Arc::new(Tools { templates: Templates::load(None)?, world, cleaner: cleaner() }),
             cleaner: cleaner(),
             local,
-            runtime: tokio::runtime::Builder::new_multi_thread().enable_time().build()?,
+            runtime: tokio::runtime::Builder::new_multi_thread().enable_all().build()?,
         })
     }
 
