@@ -6,13 +6,13 @@ use crate::{
     fresh,
     nats::Server,
     process::{flywheel, memory},
-    report::{Limit, figure, per_second, ratio, remark},
+    report::{Limit, figure, per_second, processor_time, ratio, remark},
     workshop::sessions,
 };
 use anyhow::Context as _;
 use async_nats::HeaderMap;
 use flywheel::{
-    bus::{BusLog, Topology, setup},
+    bus::{Bus, BusLog, Topology, setup},
     log::Log as _,
 };
 use flywheel_events::{Fact as _, SessionCompleted};
@@ -32,7 +32,7 @@ const LONG_SESSIONS: u64 = 112_000;
 /// Publishes to the inbox that wait for their acknowledgement.
 const IN_FLIGHT: usize = 256;
 
-const MIB: u128 = 1024 * 1024;
+const MIB: u64 = 1024 * 1024;
 
 /// A process of the program in a folder of its own, ended when it is dropped.
 struct Process {
@@ -95,64 +95,81 @@ async fn grow(count: u64) -> anyhow::Result<()> {
     let bus = open(&server).await?;
     setup(&bus, &Topology::default()).await?;
     let names = ["intake", "worker", "replica"];
-    let processes = names.iter().map(|name| Process::start(name, &server)).collect::<anyhow::Result<Vec<Process>>>()?;
+    let processes = names.map(|name| Process::start(name, &server));
+    let processes = processes.into_iter().collect::<anyhow::Result<Vec<_>>>()?;
+    let ids = processes.iter().map(|process| process.child.id()).chain([server.id()]);
+    let watched: Vec<(&str, u32)> = names.into_iter().chain(["server"]).zip(ids).collect();
     let mut ready = Ready::watch(&bus).await?;
-    let empty = memory(server.id()).context("the server is there")?;
-    let mut after_first = vec![];
+    let start = Use::of(&watched)?;
+    let (mut before, mut first_quarter) = (start.clone(), None);
     for part in 0..PARTS {
         let numbers = part * count / PARTS..(part + 1) * count / PARTS;
-        let start = Instant::now();
-        let publish = async {
-            for thousand in numbers.clone().step_by(1_000) {
-                let files = sessions(thousand..numbers.end.min(thousand + 1_000))?;
-                let publish = |(n, file): (u64, Vec<u8>)| publish(&bus, n, file);
-                let published = stream::iter((thousand..).zip(files)).map(publish).buffer_unordered(IN_FLIGHT);
-                published.collect::<Vec<_>>().await.into_iter().collect::<anyhow::Result<()>>()?;
-            }
-            anyhow::Ok(())
-        };
-        let end = async {
-            for _ in numbers.clone() {
-                ready.next().await?;
-            }
-            anyhow::Ok(())
-        };
-        tokio::try_join!(publish, end)?;
-        let took = start.elapsed();
+        let sessions = numbers.end - numbers.start;
+        let took = run(&bus, &mut ready, numbers).await?;
         let facts = bus.jetstream.get_stream("FLYWHEEL").await?.cached_info().state.messages;
-        let of = |child: &Process| memory(child.child.id()).context("a process ended");
-        let now = processes.iter().map(of).collect::<anyhow::Result<Vec<_>>>()?;
-        let shown: Vec<String> =
-            names.iter().zip(&now).map(|(name, bytes)| format!("{name} {} MiB", mib(*bytes))).collect();
-        let of_server = memory(server.id()).context("the server is there")?;
-        remark(format_args!("{facts} facts: {}, server {} MiB", shown.join(", "), mib(of_server)));
-        figure(
-            "  sessions from the inbox to ready",
-            per_second(numbers.end - numbers.start, took),
-            "sess/s",
-            Limit::None,
-        );
-        if part == 0 {
-            after_first.clone_from(&now);
+        let now = Use::of(&watched)?;
+        figure(format_args!("{facts} facts: sessions to ready"), per_second(sessions, took), "sess/s", Limit::None);
+        for (i, (name, _)) in watched.iter().enumerate() {
+            let worked = (now.worked[i] - before.worked[i]).as_micros() / u128::from(sessions);
+            remark(format_args!("{name}: {} MiB, {worked} µs of processor time a session", now.bytes[i] / MIB));
         }
-        if part == PARTS - 1 {
-            for ((name, first), last) in names.iter().zip(&after_first).zip(&now) {
-                let what = format!("{name}: memory at the end against the first quarter");
-                figure(what, ratio(u128::from(*last), u128::from(*first)), "×", Limit::Most(1_250));
-            }
-            let each = u128::from(of_server.saturating_sub(empty)) * 1000 / u128::from(count);
-            figure("server memory for a session, 9 facts", each, "bytes", Limit::None);
-        }
+        before = now;
+        first_quarter.get_or_insert(before.clone());
     }
+    let first_quarter = first_quarter.context("there is a first quarter")?;
+    for (i, name) in names.iter().enumerate() {
+        let what = format!("{name}: memory at the end against the first quarter");
+        figure(what, ratio(before.bytes[i].into(), first_quarter.bytes[i].into()), "×", Limit::Most(1_250));
+    }
+    let grown = before.bytes[names.len()].saturating_sub(start.bytes[names.len()]);
+    figure("server memory for a session", u128::from(grown) * 1000 / u128::from(count), "bytes", Limit::None);
     Ok(())
 }
 
-fn mib(bytes: u64) -> u128 {
-    u128::from(bytes) / MIB
+/// What processes have in memory, in bytes, and how long processors have worked for them.
+#[derive(Debug, Clone)]
+struct Use {
+    bytes: Vec<u64>,
+    worked: Vec<Duration>,
+}
+
+impl Use {
+    fn of(processes: &[(&str, u32)]) -> anyhow::Result<Self> {
+        let (mut bytes, mut worked) = (vec![], vec![]);
+        for (name, process) in processes {
+            bytes.push(memory(*process).with_context(|| format!("{name} has ended"))?);
+            worked.push(processor_time(*process).with_context(|| format!("{name} has ended"))?);
+        }
+        Ok(Self { bytes, worked })
+    }
+}
+
+/// Hands these sessions in, and waits for the end of all.
+async fn run(bus: &Bus, ready: &mut Ready, numbers: std::ops::Range<u64>) -> anyhow::Result<Duration> {
+    /// Sessions that are made at once.
+    const MADE: usize = 1_000;
+    let start = Instant::now();
+    let publish = async {
+        for first in numbers.clone().step_by(MADE) {
+            let files = sessions(first..numbers.end.min(first + MADE as u64))?;
+            let publish = |(n, file): (u64, Vec<u8>)| publish(bus, n, file);
+            let published = stream::iter((first..).zip(files)).map(publish).buffer_unordered(IN_FLIGHT);
+            published.collect::<Vec<_>>().await.into_iter().collect::<anyhow::Result<()>>()?;
+        }
+        anyhow::Ok(())
+    };
+    let end = async {
+        for _ in numbers.clone() {
+            ready.next().await?;
+        }
+        anyhow::Ok(())
+    };
+    tokio::try_join!(publish, end)?;
+    Ok(start.elapsed())
 }
 
 /// Hands a session in, as an agent does.
-async fn publish(bus: &flywheel::bus::Bus, n: u64, file: Vec<u8>) -> anyhow::Result<()> {
+async fn publish(bus: &Bus, n: u64, file: Vec<u8>) -> anyhow::Result<()> {
     let agent = format!("Agent-{}", n % 8);
     let subject = format!("swarm.session.completed.{agent}");
     let session: serde_json::Value = serde_json::from_slice(&file)?;
