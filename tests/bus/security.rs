@@ -47,7 +47,7 @@ async fn fact_of(log: &impl Log, step: &str, session: SessionId) {
     let key = Key::session(step.parse().expect("a step"), session, 1);
     let start = Instant::now();
     while log.get(&key).await.expect("reads").is_none() {
-        assert!(start.elapsed() < Duration::from_secs(30), "{step} does not end");
+        assert!(start.elapsed() < Duration::from_secs(60), "{step} does not end");
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
 }
@@ -109,7 +109,7 @@ async fn an_agent_hands_in_its_own_sessions_and_may_do_nothing_else() {
     agent.was_refused_nothing_else().await;
     let start = Instant::now();
     while count(&deployed, "SWARM").await < 4 {
-        assert!(start.elapsed() < Duration::from_secs(10), "its own sessions are stored");
+        assert!(start.elapsed() < Duration::from_secs(60), "its own sessions are stored");
     }
     tokio::time::sleep(Duration::from_millis(300)).await;
     for (stream, messages) in [("SWARM", 4), ("FLYWHEEL", 0), ("FLYWHEEL_METRICS", 0)] {
@@ -164,7 +164,7 @@ async fn the_swarm_runs_on_the_rights_it_has() {
             match asked.await {
                 Ok(answer) => return answer.payload,
                 // Nobody answers yet.
-                Err(error) => assert!(start.elapsed() < Duration::from_secs(30), "{error}"),
+                Err(error) => assert!(start.elapsed() < Duration::from_secs(60), "{error}"),
             }
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
@@ -177,13 +177,13 @@ async fn the_swarm_runs_on_the_rights_it_has() {
     let mut why = agent.client.subscribe("flywheel.rejected.Agent-5").await.expect("listens");
     let refused = jetstream::new(agent.client.clone());
     refused.publish(inbox(), "junk".into()).await.expect("sends").await.expect("is stored");
-    let why = tokio::time::timeout(Duration::from_secs(30), why.next()).await.expect("in time").expect("is told");
+    let why = tokio::time::timeout(Duration::from_secs(60), why.next()).await.expect("in time").expect("is told");
     assert!(String::from_utf8_lossy(&why.payload).contains("no_event"), "{why:?}");
     let log = deployed.log("reader").await;
     for n in [1, 2] {
         fact_of(&log, "trade-ready", id(n).parse().expect("an id")).await;
     }
-    let heard = tokio::time::timeout(Duration::from_secs(30), told.next()).await.expect("in time").expect("is told");
+    let heard = tokio::time::timeout(Duration::from_secs(60), told.next()).await.expect("in time").expect("is told");
     assert!(heard.subject.starts_with("flywheel.metrics."));
     until("the inbox is empty", || async { count(&deployed, "SWARM").await == 0 }).await;
     until("what was refused is told", || async { count(&deployed, "FLYWHEEL_REJECTED").await == 1 }).await;
