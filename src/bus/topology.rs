@@ -143,26 +143,30 @@ impl Topology {
         std::iter::once((INBOX, intake)).chain(stages.map(|config| (LOG, config))).collect()
     }
 
-    /// The consumers that share a stage's deliveries.
+    /// The consumers that share a stage's deliveries: one for each step that makes it due, of which the first has the stage's
+    /// name, and each of them once a partition.
+    ///
+    /// Each has one filter. Of several a server (2.15.1, `checkSkipFirstBlockMulti`) goes through every subject that they match
+    /// whenever it has nothing more to give, so that a fact takes longer the more there are.
     pub fn consumers_of(&self, consumer: &Consumer) -> Vec<pull::Config> {
-        let of = |name: String, filter: &dyn Fn(&Step) -> String| {
-            let mut filters: Vec<String> = consumer.steps.iter().map(filter).collect();
-            let single = (filters.len() == 1).then(|| filters.remove(0));
-            pull::Config {
-                durable_name: Some(name),
-                filter_subject: single.unwrap_or_default(),
-                filter_subjects: filters,
-                ..self.consumer()
+        let of = |name: String, filter_subject: String| pull::Config {
+            durable_name: Some(name),
+            filter_subject,
+            ..self.consumer()
+        };
+        let of_step = |(i, step): (usize, &Step)| {
+            let name = match i {
+                0 => consumer.name.to_string(),
+                _ => format!("{}-after-{step}", consumer.name),
+            };
+            match self.partitions {
+                0 | 1 => vec![of(name, subject_of_step(step))],
+                _ => (0..16_u8)
+                    .map(|h1| of(format!("{name}-{h1:x}"), format!("flywheel.log.{step}.{h1:x}.>")))
+                    .collect(),
             }
         };
-        match self.partitions {
-            0 | 1 => vec![of(consumer.name.to_string(), &subject_of_step)],
-            _ => (0..16_u8)
-                .map(|h1| {
-                    of(format!("{}-{h1:x}", consumer.name), &|step: &Step| format!("flywheel.log.{step}.{h1:x}.>"))
-                })
-                .collect(),
-        }
+        consumer.steps.iter().enumerate().flat_map(of_step).collect()
     }
 
     /// What all durable consumers have in common.
@@ -191,18 +195,19 @@ mod tests {
         let names = |topology: &Topology| -> Vec<String> {
             topology.consumers().into_iter().filter_map(|(_, config)| config.durable_name).collect()
         };
-        let stages: usize = crate::stages::pipelines().iter().map(|pipeline| pipeline.stages.len()).sum();
-        assert_eq!(names(&topology).len(), stages + 1);
-        assert_eq!(names(&Topology { partitions: 16, ..topology }).len(), 16 * stages + 1);
+        let due: usize = runner::consumers().iter().map(|consumer| consumer.steps.len()).sum();
+        let of_one = names(&topology);
+        assert_eq!(of_one.iter().collect::<std::collections::BTreeSet<_>>().len(), due + 1);
+        assert!(runner::consumers().iter().all(|consumer| of_one.contains(&consumer.name.to_string())));
+        assert_eq!(names(&Topology { partitions: 16, ..topology }).len(), 16 * due + 1);
     }
 
     #[test]
     fn a_filter_names_the_step_before_any_wildcard() {
         for (_, config) in Topology::default().consumers() {
-            for filter in config.filter_subjects.iter().chain([&config.filter_subject]).filter(|text| !text.is_empty())
-            {
-                assert!(filter.find(['*', '>']) == Some(filter.len() - 1), "{filter}");
-            }
+            let filter = config.filter_subject;
+            assert!(filter.find(['*', '>']) == Some(filter.len() - 1), "{filter}");
+            assert!(config.filter_subjects.is_empty());
         }
     }
 }

@@ -92,7 +92,10 @@ async fn run(
     match workers {
         Workers::Bare => {
             for consumer in runner::consumers() {
-                tasks.spawn(bare(open(server).await?, consumer, samples.clone()));
+                for config in Topology::default().consumers_of(&consumer) {
+                    let name = config.durable_name.context("it has a name")?;
+                    tasks.spawn(bare(open(server).await?, name, consumer.clone(), samples.clone()));
+                }
             }
         }
         Workers::Real(workshop) => {
@@ -223,10 +226,10 @@ fn bytes(record: &Record) -> Bytes {
 }
 
 /// A stage that makes nothing.
-async fn bare(bus: Bus, consumer: Consumer, samples: Arc<Samples>) -> anyhow::Result<()> {
+async fn bare(bus: Bus, name: String, consumer: Consumer, samples: Arc<Samples>) -> anyhow::Result<()> {
     let stream = bus.jetstream.get_stream_no_info("FLYWHEEL").await?;
     let deliveries: PullConsumer =
-        stream.get_consumer(consumer.name.as_str()).await.map_err(anyhow::Error::from_boxed)?;
+        stream.get_consumer(&name).await.map_err(anyhow::Error::from_boxed)?;
     loop {
         let first = deliveries.batch().max_messages(1).expires(Duration::from_secs(5)).messages().await?;
         let rest = deliveries.fetch().max_messages(BATCH).messages().await?;
