@@ -165,6 +165,11 @@ impl Topology {
         }
     }
 
+    /// How often a word to the server holds what is in hand.
+    pub fn hold_every(&self) -> Duration {
+        self.ack_wait / 3
+    }
+
     /// What all durable consumers have in common.
     fn consumer(&self) -> pull::Config {
         pull::Config {
