@@ -9,7 +9,7 @@ use super::{
     outages::Outages,
     patience::Patience,
     publish::{self, DIGEST},
-    setup,
+    setup, stored,
     subscription::BusSubscription,
     topology::LOG,
 };
@@ -25,6 +25,7 @@ use chrono::{DateTime, Utc};
 use flywheel_events::{Key, SessionId};
 use futures::{StreamExt as _, TryStreamExt as _};
 use quick_cache::{Weighter, sync::Cache};
+use serde_json::json;
 use std::{
     collections::HashMap,
     future::Future,
@@ -43,6 +44,9 @@ const SEEN_BYTES_MAX: u64 = 64 * 1024 * 1024;
 
 /// How often a reader looks whether the stream has grown.
 const POLL: Duration = Duration::from_millis(50);
+
+/// How long the leader may be behind what was delivered. Longer, and it has lost it.
+const LAG_MAX: Duration = Duration::from_secs(60);
 
 /// Most messages asked for at once.
 const READS_AT_ONCE: usize = 64;
@@ -214,6 +218,11 @@ impl BusLog {
             .map_err(|error| failed("see how far the log goes", with_causes(&error)))
     }
 
+    /// Whether the stream's leader has come to a position.
+    async fn has(&self, position: u64) -> Result<bool, Error> {
+        Ok(stored::get(&self.inner.bus, LOG, &json!({ "seq": position })).await?.is_some())
+    }
+
     async fn at(&self, position: u64) -> Result<Record, Error> {
         let shown = format!("read position {position} of the log");
         match self.inner.stream.get_raw_message(position).await {
@@ -273,6 +282,23 @@ impl Log for BusLog {
             Some(record) => Ok(Some(record.position)),
             None => Ok(self.get(key).await?.map(|record| record.position)),
         }
+    }
+
+    /// The servers of a stream apply what was stored in its order, each at its own pace, and a delivery may come from one that is
+    /// ahead of the leader that is read.
+    async fn reach(&self, position: u64) -> Result<bool, Error> {
+        if self.inner.topology.replicas == 1 {
+            return Ok(false);
+        }
+        let began = Instant::now();
+        while !self.patiently(|| self.has(position)).await? {
+            if began.elapsed() > LAG_MAX {
+                tracing::warn!("the leader of {LOG} does not have position {position}, which was delivered");
+                break;
+            }
+            tokio::time::sleep(POLL).await;
+        }
+        Ok(true)
     }
 
     async fn read(&self, after: u64, limit: usize) -> Result<Vec<Record>, Error> {

@@ -186,6 +186,15 @@ pub trait Log: Clone + Send + Sync + 'static {
     /// When the storage fails.
     fn position(&self, key: &Key, behind: u64) -> impl Future<Output = Result<Option<u64>, Error>> + Send;
 
+    /// Waits until reading sees everything up to the position of a delivery that was handed out, where it may not yet. Whether it may
+    /// not have, so that what was not found before may be there now.
+    ///
+    /// # Errors
+    /// When the storage fails.
+    fn reach(&self, _position: u64) -> impl Future<Output = Result<bool, Error>> + Send {
+        async { Ok(false) }
+    }
+
     /// Up to `limit` facts behind a position, in order, without gaps.
     ///
     /// # Errors
