@@ -92,7 +92,7 @@ impl BusLog {
     /// Opens the log on a bus whose streams are there.
     ///
     /// # Errors
-    /// When its stream cannot be named.
+    /// When its stream is not there, or not as it must be, or nobody says.
     pub async fn open(bus: Bus, topology: Topology) -> Result<Self, Error> {
         Self::open_as(bus, topology, false).await
     }
@@ -101,12 +101,15 @@ impl BusLog {
     /// gave back would count as tries. Its calls are dropped where the work is to end.
     ///
     /// # Errors
-    /// When its stream cannot be named.
+    /// As [`open`](Self::open).
     pub async fn open_for_work(bus: Bus, topology: Topology) -> Result<Self, Error> {
         Self::open_as(bus, topology, true).await
     }
 
     async fn open_as(bus: Bus, topology: Topology, is_for_work: bool) -> Result<Self, Error> {
+        if !setup::check_stream(&bus, &topology.log()).await? {
+            return Err(failed("open the log", format!("there is no stream {LOG}; `flywheel bus setup` makes it")));
+        }
         let stream = setup::stream_handle(&bus, LOG).await?;
         let inner = Inner {
             bus,

@@ -70,6 +70,9 @@ pub enum Error {
     /// The bus did not answer, or not as it must.
     #[error("the bus: {0}")]
     Bus(String),
+    /// What the bus has is not what it must be, and no waiting changes it.
+    #[error("the bus: {0}")]
+    Unfit(String),
     /// The log is a replica, and what is to be appended is not from its stream.
     #[error(
         "this log is a replica of the bus's: it grows by what the bus brings, and a fact appended here would be in no other; append through the bus, or name another data folder with --data"

@@ -24,5 +24,6 @@ mod security;
 mod sizes;
 mod swarm;
 mod tracing;
+mod unfit;
 mod waits;
 mod workers;
