@@ -274,6 +274,35 @@ async fn a_server_that_lost_its_last_moments_is_noticed_whatever_came_behind_the
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_stream_that_comes_to_its_end_a_moment_later_has_lost_nothing() {
+    let mut server = Server::start();
+    let stream = log(&server).await;
+    append(&stream, 1..=5).await;
+    server.stop();
+    let (store, kept) = (server.store(), server.store().with_extension("kept"));
+    copy(&store, &kept);
+    server.start_again();
+    let stream = log(&server).await;
+    append(&stream, 6..=6).await;
+    let place = Place::on(&server);
+    assert_eq!(place.run(&ONCE).json()["position"], 6);
+    let handle = stream.bus().jetstream.get_stream("FLYWHEEL").await.expect("is there");
+    let last = handle.get_raw_message(6).await.expect("reads");
+    server.stop();
+    std::fs::remove_dir_all(&store).expect("removes");
+    copy(&kept, &store);
+    server.start_again();
+
+    // As a new leader that has not applied everything.
+    let replica = place.stay(&ONCE);
+    tokio::time::sleep(Duration::from_millis(1500)).await;
+    let jetstream = bus(&server).await.jetstream;
+    let sent = jetstream.publish_with_headers(last.subject, last.headers, last.payload).await;
+    sent.expect("sends").await.expect("is stored");
+    assert_eq!(replica.wait().json()["position"], 6);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn another_stream_is_followed_where_it_begins_with_the_same_facts_and_else_not() {
     let server = Server::start();
     let stream = log(&server).await;
