@@ -154,7 +154,7 @@ async fn read_parts(stream: &Stream<()>, entry: &[u8]) -> Result<Option<Bytes>, 
     if !is_token || entry.deleted || entry.size as u64 > BYTES_MAX || entry.chunks > 1 + entry.size / PART_BYTES_MIN {
         return Ok(None);
     }
-    let (mut bytes, mut from) = (BytesMut::new(), 1);
+    let (mut bytes, mut from) = (BytesMut::with_capacity(entry.size), 1);
     for _ in 0..entry.chunks {
         let Some(part) = next(stream, &parts_subject(&entry.nuid), from).await? else { return Ok(None) };
         from = part.sequence + 1;

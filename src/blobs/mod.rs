@@ -7,9 +7,11 @@
 //! - That a blob is not there is an answer; that nobody answers is none, and never taken for it.
 
 mod bucket;
+mod few;
 mod objects;
 
 pub use bucket::Bucket;
+pub use few::Few;
 pub use objects::Objects;
 
 use crate::bus::Address;

@@ -21,6 +21,9 @@ const REQUEST_TIMEOUT: Duration = Duration::from_secs(5);
 /// A frozen server is noticed after twice this.
 const PING_INTERVAL: Duration = Duration::from_secs(10);
 
+/// Most messages of a subscription that wait to be taken. Whoever listens to what it did not ask for takes fewer.
+const WAITING_MAX: usize = 64 * 1024;
+
 /// How long a connection is asked whether it lives.
 const DEATH_CHECK: Duration = Duration::from_millis(200);
 
@@ -41,6 +44,9 @@ pub struct Address {
     pub certificate: Option<(PathBuf, PathBuf)>,
     /// The prefix of the subjects on which answers come, where the server's permissions ask for one.
     pub inbox_prefix: Option<String>,
+    /// Most messages of a subscription that wait here to be taken; what comes beyond them is dropped. Without it
+    /// [`WAITING_MAX`], which is enough for all that was asked for.
+    pub waiting_max: Option<usize>,
 }
 
 impl std::fmt::Debug for Address {
@@ -145,7 +151,7 @@ fn options(address: &Address, made: watch::Sender<u64>) -> Result<ConnectOptions
         .name(concat!("flywheel ", env!("CARGO_PKG_VERSION")))
         .ping_interval(PING_INTERVAL)
         .request_timeout(Some(REQUEST_TIMEOUT))
-        .subscription_capacity(64 * 1024)
+        .subscription_capacity(address.waiting_max.unwrap_or(WAITING_MAX))
         .reconnect_delay_callback(|attempt| {
             let most = 500_u64.min(50 << attempt.min(5));
             Duration::from_millis(rand::rng().random_range(most / 2..=most))

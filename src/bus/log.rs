@@ -6,9 +6,10 @@ use super::{
     Bus, Topology,
     connect::with_causes,
     failed,
+    outages::Outages,
     patience::Patience,
     publish::{self, DIGEST},
-    setup,
+    setup, stored,
     subscription::BusSubscription,
     topology::LOG,
 };
@@ -24,6 +25,7 @@ use chrono::{DateTime, Utc};
 use flywheel_events::{Key, SessionId};
 use futures::{StreamExt as _, TryStreamExt as _};
 use quick_cache::{Weighter, sync::Cache};
+use serde_json::json;
 use std::{
     collections::HashMap,
     future::Future,
@@ -33,6 +35,7 @@ use std::{
     },
     time::Duration,
 };
+use tokio::time::Instant;
 use tokio_util::task::TaskTracker;
 use uuid::Uuid;
 
@@ -41,6 +44,9 @@ const SEEN_BYTES_MAX: u64 = 64 * 1024 * 1024;
 
 /// How often a reader looks whether the stream has grown.
 const POLL: Duration = Duration::from_millis(50);
+
+/// How long the leader may be behind what was delivered. Longer, and it has lost it.
+const LAG_MAX: Duration = Duration::from_secs(60);
 
 /// Most messages asked for at once.
 const READS_AT_ONCE: usize = 64;
@@ -63,8 +69,10 @@ pub(super) struct Inner {
     seen_on: AtomicU64,
     /// Runs that have ended and whose deliveries nobody needs.
     pub(super) forgotten: Mutex<HashMap<SessionId, u32>>,
-    /// Whether an append to a stream that is full waits until there is room.
-    pub(super) waits_for_room: bool,
+    /// Whether calls wait for the server, and for room in its stream, for as long as that takes.
+    pub(super) is_for_work: bool,
+    /// When the server was away.
+    outages: Outages,
     /// What still has to be said to the server when nobody waits for it any more.
     pub(super) leaving: TaskTracker,
     /// The time of the last fact published here: a clock that is set back does not set it back.
@@ -84,20 +92,24 @@ impl BusLog {
     /// Opens the log on a bus whose streams are there.
     ///
     /// # Errors
-    /// When its stream cannot be named.
+    /// When its stream is not there, or not as it must be, or nobody says.
     pub async fn open(bus: Bus, topology: Topology) -> Result<Self, Error> {
         Self::open_as(bus, topology, false).await
     }
 
-    /// Opens it for a worker, which waits for room where the stream is full: what it gave back would count as tries.
+    /// Opens it for whoever works on deliveries, and waits for the server and for room in its stream for as long as that takes: what it
+    /// gave back would count as tries. Its calls are dropped where the work is to end.
     ///
     /// # Errors
-    /// When its stream cannot be named.
+    /// As [`open`](Self::open).
     pub async fn open_for_work(bus: Bus, topology: Topology) -> Result<Self, Error> {
         Self::open_as(bus, topology, true).await
     }
 
-    async fn open_as(bus: Bus, topology: Topology, waits_for_room: bool) -> Result<Self, Error> {
+    async fn open_as(bus: Bus, topology: Topology, is_for_work: bool) -> Result<Self, Error> {
+        if !setup::check_stream(&bus, &topology.log()).await? {
+            return Err(failed("open the log", format!("there is no stream {LOG}; `flywheel bus setup` makes it")));
+        }
         let stream = setup::stream_handle(&bus, LOG).await?;
         let inner = Inner {
             bus,
@@ -106,7 +118,8 @@ impl BusLog {
             seen: Cache::with_weighter(16 * 1024, SEEN_BYTES_MAX, ByBytes),
             seen_on: AtomicU64::default(),
             forgotten: Mutex::default(),
-            waits_for_room,
+            is_for_work,
+            outages: Outages::new(),
             leaving: TaskTracker::new(),
             last_time: Mutex::default(),
         };
@@ -127,13 +140,42 @@ impl BusLog {
 
     /// What `read` comes to, however often it takes.
     async fn patiently<T, F: Future<Output = Result<T, Error>>>(&self, read: impl Fn() -> F) -> Result<T, Error> {
-        let mut patience = Patience::new();
+        let mut patience = self.patience();
         loop {
             match read().await {
-                Ok(value) => return Ok(value),
+                Ok(value) => {
+                    self.waited(patience.since());
+                    return Ok(value);
+                }
                 Err(error) => patience.wait(&self.inner.bus, error).await?,
             }
         }
+    }
+
+    /// The patience with a call.
+    pub(super) fn patience(&self) -> Patience {
+        if self.inner.is_for_work { Patience::endless() } else { Patience::new() }
+    }
+
+    /// A wait for the server has ended. One in which no word was missed that holds a delivery is none. After one that is, its stream
+    /// may be another.
+    pub(super) fn waited(&self, since: Option<Instant>) {
+        if let Some(since) = since.filter(|since| since.elapsed() > self.inner.topology.hold_every()) {
+            self.notice_connections();
+            self.inner.outages.waited(since, seconds());
+            self.inner.seen.clear();
+        }
+    }
+
+    fn notice_connections(&self) {
+        self.inner.outages.connected(*self.inner.bus.connections.borrow(), seconds());
+    }
+
+    /// How often a delivery was tried that came so often, and whose message was stored then, in seconds of the epoch.
+    pub(super) fn tries(&self, delivered: i64, stored: i64) -> u32 {
+        self.notice_connections();
+        let delivered = u32::try_from(delivered).unwrap_or(u32::MAX);
+        delivered.saturating_sub(self.inner.outages.since(stored)).max(1)
     }
 
     /// What was seen on the connection that there is: a server that was gone may have lost its last moments.
@@ -179,6 +221,11 @@ impl BusLog {
             .map_err(|error| failed("see how far the log goes", with_causes(&error)))
     }
 
+    /// Whether the stream's leader has come to a position.
+    async fn has(&self, position: u64) -> Result<bool, Error> {
+        Ok(stored::get(&self.inner.bus, LOG, &json!({ "seq": position })).await?.is_some())
+    }
+
     async fn at(&self, position: u64) -> Result<Record, Error> {
         let shown = format!("read position {position} of the log");
         match self.inner.stream.get_raw_message(position).await {
@@ -189,6 +236,12 @@ impl BusLog {
             Err(error) => Err(failed(&shown, with_causes(&error))),
         }
     }
+}
+
+/// The time, in seconds of the epoch.
+#[expect(clippy::disallowed_methods, reason = "compared with when the server stored a message")]
+fn seconds() -> i64 {
+    Utc::now().timestamp()
 }
 
 /// A message of the stream as a fact.
@@ -232,6 +285,23 @@ impl Log for BusLog {
             Some(record) => Ok(Some(record.position)),
             None => Ok(self.get(key).await?.map(|record| record.position)),
         }
+    }
+
+    /// The servers of a stream apply what was stored in its order, each at its own pace, and a delivery may come from one that is
+    /// ahead of the leader that is read.
+    async fn reach(&self, position: u64) -> Result<bool, Error> {
+        if self.inner.topology.replicas == 1 {
+            return Ok(false);
+        }
+        let began = Instant::now();
+        while !self.patiently(|| self.has(position)).await? {
+            if began.elapsed() > LAG_MAX {
+                tracing::warn!("the leader of {LOG} does not have position {position}, which was delivered");
+                break;
+            }
+            tokio::time::sleep(POLL).await;
+        }
+        Ok(true)
     }
 
     async fn read(&self, after: u64, limit: usize) -> Result<Vec<Record>, Error> {

@@ -14,6 +14,7 @@ pub mod doctor;
 pub mod intake;
 mod log;
 pub mod metrics;
+mod outages;
 mod patience;
 pub mod permissions;
 mod publish;

@@ -148,6 +148,11 @@ fn api(call: &str, stream: &str, consumer: &str) -> String {
     format!("$JS.API.{call}.{stream}.{consumer}")
 }
 
+/// Looks whether a stream is as it must be.
+fn info(stream: &str) -> String {
+    format!("$JS.API.STREAM.INFO.{stream}")
+}
+
 /// Reads a message of a stream from its leader.
 fn get(stream: &str) -> String {
     format!("$JS.API.STREAM.MSG.GET.{stream}")
@@ -164,7 +169,7 @@ fn intake() -> Permissions {
     let publish = [
         take(INBOX, INTAKE),
         facts.iter().map(subject_of_step).collect(),
-        vec!["flywheel.rejected.*".to_owned(), get(LOG)],
+        vec!["flywheel.rejected.*".to_owned(), info(LOG), get(LOG)],
         // What was sent to it when its connection ended it looks up, and takes away once it is stored.
         vec![get(INBOX), format!("$JS.API.STREAM.MSG.DELETE.{INBOX}")],
     ];
@@ -179,7 +184,7 @@ fn blobs() -> String {
 }
 
 fn worker(topology: &Topology, wanted: impl Fn(&Step) -> bool) -> Permissions {
-    let mut publish = vec![get(LOG)];
+    let mut publish = vec![info(LOG), get(LOG)];
     for consumer in runner::consumers().into_iter().filter(|consumer| wanted(&consumer.name)) {
         if of_step(pipelines(), &consumer.name, |row| row.world) {
             publish.push(get(&blobs()));
@@ -206,7 +211,7 @@ fn durable_names(topology: &Topology, consumer: &Consumer) -> Vec<String> {
 }
 
 fn reader(topology: &Topology) -> Permissions {
-    let mut publish = vec![format!("$JS.API.STREAM.INFO.{LOG}"), get(LOG)];
+    let mut publish = vec![info(LOG), get(LOG)];
     // It makes consumers of its own, which send to it as fast as it takes.
     publish.extend([api("CONSUMER.CREATE", LOG, ">"), format!("$JS.FC.{LOG}.>")]);
     publish.extend(read_blobs());
@@ -219,7 +224,7 @@ fn reader(topology: &Topology) -> Permissions {
 fn read_blobs() -> Vec<String> {
     let stream = blobs();
     vec![
-        format!("$JS.API.STREAM.INFO.{stream}"),
+        info(&stream),
         get(&stream),
         format!("$JS.API.DIRECT.GET.{stream}.>"),
         format!("$JS.API.CONSUMER.CREATE.{stream}"),
@@ -231,7 +236,7 @@ fn read_blobs() -> Vec<String> {
 
 /// Looks whether every stream is as it must be.
 fn check(topology: &Topology) -> Permissions {
-    let streams = topology.streams().into_iter().map(|config| format!("$JS.API.STREAM.INFO.{}", config.name));
+    let streams = topology.streams().into_iter().map(|config| info(&config.name));
     Permissions { publish: streams.collect(), ..Permissions::default() }
 }
 

@@ -27,6 +27,7 @@ use async_nats::{
 use bytes::Bytes;
 use flywheel_events::{Digest, Key, envelope::CONTENT_TYPE};
 use std::{error::Error as _, time::Duration};
+use tokio::time::Instant;
 use tracing::{Instrument as _, Span};
 
 /// The header with the digest of a fact's content.
@@ -38,8 +39,8 @@ const RETRY_FIRST: Duration = Duration::from_millis(50);
 /// The longest wait between two tries.
 const RETRY_MAX: Duration = Duration::from_secs(2);
 
-/// How often a message is published whose storing is not known: about 70 s with their timeouts, within the server's memory
-/// of message ids.
+/// How often a message is published whose storing is not known, by whoever cannot wait: about 70 s with their timeouts, within the
+/// server's memory of message ids. Beyond that the expectation tells.
 const TRIES_MAX: u32 = 12;
 
 /// A message under way, and what is needed to publish it again.
@@ -141,14 +142,17 @@ fn headers_bytes(headers: &HeaderMap) -> usize {
 }
 
 async fn settle(log: &BusLog, sent: Sent) -> Result<Appended, Error> {
-    let (step, span) = (sent.key.step.clone(), sent.span.clone());
-    let outcome = settle_in(log, sent).instrument(span.clone()).await;
+    let (step, span, mut since) = (sent.key.step.clone(), sent.span.clone(), None);
+    let outcome = settle_in(log, sent, &mut since).instrument(span.clone()).await;
     let word = match &outcome {
         Ok(Appended::Appended(_)) => "appended",
         Ok(Appended::Duplicate(_)) => "duplicate",
         Ok(Appended::Conflict(_)) => "conflict",
         Err(_) => "failed",
     };
+    if outcome.is_ok() {
+        log.waited(since);
+    }
     match word {
         "conflict" | "failed" => trace::ended_in_fault(&span, word, word),
         _ => trace::ended(&span, word),
@@ -157,7 +161,8 @@ async fn settle(log: &BusLog, sent: Sent) -> Result<Appended, Error> {
     outcome
 }
 
-async fn settle_in(log: &BusLog, sent: Sent) -> Result<Appended, Error> {
+/// Waits for what becomes of it. `since` is when it was first not known.
+async fn settle_in(log: &BusLog, sent: Sent, since: &mut Option<Instant>) -> Result<Appended, Error> {
     let Sent { key, digest, event, message, mut ack, .. } = sent;
     let (mut wait, mut tries) = (RETRY_FIRST, 0);
     loop {
@@ -165,7 +170,7 @@ async fn settle_in(log: &BusLog, sent: Sent) -> Result<Appended, Error> {
             Ok(ack) => ack.await,
             Err(error) => Err(error),
         };
-        let (unknown, is_full) = match answer {
+        let unknown = match answer {
             Ok(ack) if !ack.duplicate => {
                 let position = ack.sequence;
                 log.keep(Record { position, key, digest, event });
@@ -173,25 +178,26 @@ async fn settle_in(log: &BusLog, sent: Sent) -> Result<Appended, Error> {
             }
             Ok(_) => match compare(log, &key, &digest).await? {
                 Some(outcome) => return Ok(outcome),
-                None => ("the server took it for a duplicate, and it is not there".to_owned(), false),
+                None => "the server took it for a duplicate, and it is not there".to_owned(),
             },
             Err(error) => match verdict(&error) {
                 Verdict::Taken => match compare(log, &key, &digest).await? {
                     Some(outcome) => return Ok(outcome),
                     // Nothing is under the key, so that was not why: the stream is full, or its disk.
-                    None => (with_causes(&error), true),
+                    None => with_causes(&error),
                 },
-                Verdict::Unknown => (with_causes(&error), false),
+                Verdict::Unknown => with_causes(&error),
                 Verdict::Refused => return Err(failed(&format!("append {key}"), with_causes(&error))),
             },
         };
+        since.get_or_insert_with(Instant::now);
         tries += 1;
-        if tries >= TRIES_MAX && !(is_full && log.inner.waits_for_room) {
+        if tries >= TRIES_MAX && (!log.inner.is_for_work || log.inner.bus.is_dead().await) {
             let why = format!("{unknown}; whether it was stored is not known after {tries} tries");
             return Err(failed(&format!("append {key}"), why));
         }
         if tries == TRIES_MAX {
-            tracing::warn!("cannot append {key}: {unknown}; waiting for room");
+            tracing::warn!("cannot append {key}: {unknown}; waiting for as long as that takes");
         }
         tokio::time::sleep(wait).await;
         wait = (wait * 2).min(RETRY_MAX);

@@ -20,8 +20,15 @@ use tokio::time::Instant;
 /// How long a request waits at the server for a message.
 const WAITS: Duration = Duration::from_secs(2);
 
+/// Most bytes that one request for what is there brings, so that what all stages of a worker ask for finds room. It is more than
+/// any one message has.
+const BYTES_MAX: usize = 16 * 1024 * 1024;
+
 /// How much later than due the server's last word on a request may come.
 const LATE_MAX: Duration = Duration::from_secs(3);
+
+/// What the server says of a request that has brought as many bytes as it may.
+const TOO_MANY_BYTES: &str = "Message Size Exceeds MaxBytes";
 
 /// A consumer as one that asks it sees it.
 #[derive(Debug)]
@@ -63,9 +70,9 @@ impl Pull {
         self.open.is_some()
     }
 
-    /// Asks for up to `max` messages that are there now.
+    /// Asks for up to `max` messages that are there now, or [`BYTES_MAX`] bytes of them.
     pub async fn ask_for_what_is_there(&mut self, max: usize) -> Result<(), Error> {
-        let request = BatchConfig { batch: max, no_wait: true, ..BatchConfig::default() };
+        let request = BatchConfig { batch: max, max_bytes: BYTES_MAX, no_wait: true, ..BatchConfig::default() };
         self.ask(request, Duration::ZERO).await
     }
 
@@ -121,6 +128,10 @@ impl Pull {
             match message.status {
                 Some(StatusCode::IDLE_HEARTBEAT) => {}
                 Some(StatusCode::NOT_FOUND | StatusCode::TIMEOUT) => self.open = None,
+                // The next one would be more than was asked for; it was not sent.
+                Some(StatusCode::REQUEST_TERMINATED) if message.description.as_deref() == Some(TOO_MANY_BYTES) => {
+                    self.open = None;
+                }
                 status => {
                     self.open = None;
                     let status = status.map(|status| status.to_string()).unwrap_or_default();

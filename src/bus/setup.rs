@@ -39,7 +39,7 @@ pub struct Refused {
 
 impl From<Refused> for Error {
     fn from(refused: Refused) -> Self {
-        Self::Bus(format!(
+        Self::Unfit(format!(
             "{refused}; change it on the server, or remove it where nothing of yours is in it, and run `flywheel bus setup`"
         ))
     }
@@ -165,7 +165,7 @@ pub(super) async fn create_consumer(
     }
 }
 
-/// A handle on a stream that asks the server nothing: a stage's worker may not look at streams.
+/// A handle on a stream that asks the server nothing.
 pub(crate) async fn stream_handle(bus: &Bus, name: &str) -> Result<stream::Stream<()>, Error> {
     bus.jetstream.get_stream_no_info(name).await.map_err(|error| failed(&format!("use the stream {name}"), error))
 }

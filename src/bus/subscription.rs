@@ -5,9 +5,10 @@
 //!   message that arrives while nobody waits any more; it is handed out next.
 //! - What is in hand is held by a word to the server at every third of the acknowledgement's wait.
 //! - What is in hand when this is dropped goes back at once, and so does what was asked for and comes later.
-//! - A server that is away for a while is waited for, with what is in hand: giving it up would count as a try.
+//! - A server that is away is waited for, with what is in hand: giving it up would count as a try. What it delivers again because
+//!   nobody could hold it meanwhile counts as none.
 
-use super::{BusLog, failed, log::record_of, patience::Patience, pull::Pull, setup, topology::LOG};
+use super::{BusLog, failed, log::record_of, pull::Pull, setup, topology::LOG};
 use crate::{
     log::{Consumer, Delivery, Error, Scope, Subscription},
     telemetry::{measure, trace::TRACEPARENT},
@@ -17,7 +18,10 @@ use async_nats::jetstream::{
     consumer::{AckPolicy, DeliverPolicy, pull},
     message::Acker,
 };
-use futures::future::{join_all, select_all};
+use futures::{
+    FutureExt as _,
+    future::{join_all, select_all},
+};
 use std::{
     collections::{BTreeMap, VecDeque},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -27,6 +31,9 @@ use tokio::task::JoinSet;
 
 /// How long the server keeps the consumer of a run that says nothing more.
 const RUN_INACTIVE_MAX: Duration = Duration::from_secs(300);
+
+/// After how many waits for deliveries in a row it is looked whether the consumers are there: a minute or two.
+const LOOK_EVERY_WAITS: u32 = 30;
 
 /// How long giving back may take: a server that is away then waits for the acknowledgements in vain.
 const LEAVE_MAX: Duration = Duration::from_secs(10);
@@ -63,8 +70,6 @@ pub struct BusSubscription {
     log: BusLog,
     consumer: Consumer,
     parts: Vec<Part>,
-    /// Whether there may be more than one message.
-    busy: bool,
     /// Delivered, and not yet handed out.
     arrived: VecDeque<(Delivery, Reply)>,
     in_hand: Arc<InHand>,
@@ -80,6 +85,8 @@ struct Part {
     pull: Pull,
     /// What the server has sent.
     came: VecDeque<Message>,
+    /// Whether it may have more than one message.
+    busy: bool,
 }
 
 impl BusSubscription {
@@ -91,22 +98,14 @@ impl BusSubscription {
             Scope::Sessions { after, .. } => vec![of_a_run(&log, &consumer, *after)],
         };
         for config in configs {
-            let there = match config.durable_name {
-                Some(_) => setup::find_consumer(bus, LOG, &config).await?,
-                None => None,
-            };
-            let consumer = match there {
-                Some(there) => there,
-                None => setup::create_consumer(bus, LOG, config).await?,
-            };
-            let name = consumer.cached_info().name.clone();
+            let name = find_or_create(&log, config).await?;
             let pull = Pull::new(bus, LOG, &name).await?;
-            parts.push(Part { name, pull, came: VecDeque::new() });
+            parts.push(Part { name, pull, came: VecDeque::new(), busy: true });
         }
         let in_hand = Arc::<InHand>::default();
         let mut holding = JoinSet::new();
-        holding.spawn(hold(in_hand.clone(), log.inner.topology.ack_wait / 3));
-        Ok(Self { log, consumer, parts, busy: true, arrived: VecDeque::new(), in_hand, _holding: holding })
+        holding.spawn(hold(in_hand.clone(), log.inner.topology.hold_every()));
+        Ok(Self { log, consumer, parts, arrived: VecDeque::new(), in_hand, _holding: holding })
     }
 
     /// Takes what has arrived, up to `max`, in the order of the log.
@@ -127,7 +126,8 @@ impl BusSubscription {
     async fn arrive(&mut self) -> Result<(), Error> {
         while let Some(message) = self.parts.iter_mut().find_map(|part| part.came.pop_front()) {
             let info = message.info().map_err(|error| failed("read a delivery", error))?;
-            let (position, attempts) = (info.stream_sequence, u32::try_from(info.delivered).unwrap_or(u32::MAX));
+            let position = info.stream_sequence;
+            let attempts = self.log.tries(info.delivered, info.published.unix_timestamp());
             let empty = async_nats::HeaderMap::new();
             let headers = message.headers.as_ref().unwrap_or(&empty);
             let record = record_of(position, &message.subject, headers, &message.payload);
@@ -167,6 +167,20 @@ impl BusSubscription {
     }
 }
 
+/// Finds a consumer, or makes it where it is not there. Its name at the server.
+async fn find_or_create(log: &BusLog, config: pull::Config) -> Result<String, Error> {
+    let bus = &log.inner.bus;
+    let there = match config.durable_name {
+        Some(_) => setup::find_consumer(bus, LOG, &config).await?,
+        None => None,
+    };
+    let consumer = match there {
+        Some(there) => there,
+        None => setup::create_consumer(bus, LOG, config).await?,
+    };
+    Ok(consumer.cached_info().name.clone())
+}
+
 /// The consumer of a run that was given files: it goes with the run.
 fn of_a_run(log: &BusLog, consumer: &Consumer, after: u64) -> pull::Config {
     pull::Config {
@@ -194,9 +208,15 @@ async fn hold(in_hand: Arc<InHand>, every: Duration) {
 }
 
 impl Part {
-    /// Asks for what is there now, up to `max`, and takes it.
-    async fn fetch(&mut self, max: usize) -> Result<(), Error> {
-        self.pull.ask_for_what_is_there(max).await?;
+    /// Takes what is there now, up to `max`; of one that had nothing, what its open request has brought since.
+    async fn take(&mut self, max: usize) -> Result<(), Error> {
+        if !self.busy {
+            return self.wait().now_or_never().unwrap_or(Ok(()));
+        }
+        // A request that is still open has the first claim on what comes.
+        if !self.pull.is_open() {
+            self.pull.ask_for_what_is_there(max).await?;
+        }
         while let Some(message) = self.pull.next().await? {
             self.came.push_back(message);
         }
@@ -220,33 +240,56 @@ impl Part {
 }
 
 impl BusSubscription {
-    /// Waits until something has arrived, or might have.
+    /// Waits until something has arrived, or might have. While one has much, the others have their turn too.
     async fn gather(&mut self, max: usize) -> Result<(), Error> {
-        // A request that is still open has the first claim on what comes.
-        if self.busy && self.parts.iter().all(|part| !part.pull.is_open()) {
-            let share = max.div_ceil(self.parts.len());
-            let fetched = join_all(self.parts.iter_mut().map(|part| part.fetch(share))).await;
-            fetched.into_iter().collect::<Result<(), _>>()?;
+        let busy = self.parts.iter().filter(|part| part.busy).count();
+        if busy > 0 {
+            let share = max.div_ceil(busy);
+            let taken = join_all(self.parts.iter_mut().map(|part| part.take(share))).await;
+            taken.into_iter().collect::<Result<(), _>>()?;
         } else {
             let waiting = self.parts.iter_mut().map(|part| Box::pin(part.wait()));
             select_all(waiting).await.0?;
         }
-        self.busy = self.parts.iter().any(|part| !part.came.is_empty());
+        self.parts.iter_mut().for_each(|part| part.busy = !part.came.is_empty());
+        Ok(())
+    }
+
+    /// Looks whether the consumers are as they must be, and makes those that were lost.
+    async fn look_after_consumers(&self) -> Result<(), Error> {
+        if !matches!(self.consumer.scope, Scope::All) {
+            return Ok(());
+        }
+        for config in self.log.inner.topology.consumers_of(&self.consumer) {
+            match find_or_create(&self.log, config).await {
+                // Nobody answers, and that is what is waited for.
+                Ok(_) | Err(Error::Bus(_)) => {}
+                Err(error) => return Err(error),
+            }
+        }
         Ok(())
     }
 }
 
 impl Subscription for BusSubscription {
     async fn next(&mut self, max: usize) -> Result<Vec<Delivery>, Error> {
-        let mut patience = Patience::new();
+        let mut patience = self.log.patience();
         loop {
             self.arrive().await?;
             if !self.arrived.is_empty() {
                 return Ok(self.hand_out(max));
             }
             match self.gather(max).await {
-                Ok(()) => patience = Patience::new(),
-                Err(error) => patience.wait(&self.log.inner.bus, error).await?,
+                Ok(()) => {
+                    self.log.waited(patience.since());
+                    patience = self.log.patience();
+                }
+                Err(error) => {
+                    patience.wait(&self.log.inner.bus, error).await?;
+                    if patience.tries().is_multiple_of(LOOK_EVERY_WAITS) {
+                        self.look_after_consumers().await?;
+                    }
+                }
             }
         }
     }

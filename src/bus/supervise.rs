@@ -66,7 +66,8 @@ pub async fn supervise<F: Future<Output = Result<(), Error>>>(
     }
 }
 
-/// Whether a new beginning may help: not where the log holds what this program did not write, or a file is in the way.
+/// Whether a new beginning may help: not where the log holds what this program did not write, the bus is not as it must be, or a file
+/// is in the way.
 fn is_passing(error: &Error) -> bool {
     matches!(error, Error::Bus(_) | Error::Closed)
 }

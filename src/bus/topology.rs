@@ -161,12 +161,17 @@ impl Topology {
             };
             match self.partitions {
                 0 | 1 => vec![of(name, subject_of_step(step))],
-                _ => (0..16_u8)
-                    .map(|h1| of(format!("{name}-{h1:x}"), format!("flywheel.log.{step}.{h1:x}.>")))
-                    .collect(),
+                _ => {
+                    (0..16_u8).map(|h1| of(format!("{name}-{h1:x}"), format!("flywheel.log.{step}.{h1:x}.>"))).collect()
+                }
             }
         };
         consumer.steps.iter().enumerate().flat_map(of_step).collect()
+    }
+
+    /// How often a word to the server holds what is in hand.
+    pub fn hold_every(&self) -> Duration {
+        self.ack_wait / 3
     }
 
     /// What all durable consumers have in common.

@@ -85,6 +85,7 @@ impl Reach {
             certificate_authority: settings.nats_ca.clone(),
             certificate: both(&settings.nats_certificate, &settings.nats_certificate_key),
             inbox_prefix: settings.nats_inbox_prefix.clone(),
+            ..Address::default()
         })
     }
 }

@@ -3,7 +3,7 @@
 
 use super::{Context, Mistake, bus::Reach, check_utf8};
 use crate::{
-    blobs::Store,
+    blobs::{Few, Store},
     config::Settings,
     local::Local,
     runner::Tools,
@@ -60,7 +60,7 @@ pub fn tools(
     roots: &[PathBuf],
     context: &Context,
 ) -> anyhow::Result<Tools> {
-    let local = local.clone();
+    let (local, blobs) = (local.clone(), Few::new(blobs));
     let world = World {
         origins: Box::new(move |session| local.origin(session)),
         // A stage that looks at the world has a thread of the runtime to itself.

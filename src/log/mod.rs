@@ -70,6 +70,9 @@ pub enum Error {
     /// The bus did not answer, or not as it must.
     #[error("the bus: {0}")]
     Bus(String),
+    /// What the bus has is not what it must be, and no waiting changes it.
+    #[error("the bus: {0}")]
+    Unfit(String),
     /// The log is a replica, and what is to be appended is not from its stream.
     #[error(
         "this log is a replica of the bus's: it grows by what the bus brings, and a fact appended here would be in no other; append through the bus, or name another data folder with --data"
@@ -185,6 +188,15 @@ pub trait Log: Clone + Send + Sync + 'static {
     /// # Errors
     /// When the storage fails.
     fn position(&self, key: &Key, behind: u64) -> impl Future<Output = Result<Option<u64>, Error>> + Send;
+
+    /// Waits until reading sees everything up to the position of a delivery that was handed out, where it may not yet. Whether it may
+    /// not have, so that what was not found before may be there now.
+    ///
+    /// # Errors
+    /// When the storage fails.
+    fn reach(&self, _position: u64) -> impl Future<Output = Result<bool, Error>> + Send {
+        async { Ok(false) }
+    }
 
     /// Up to `limit` facts behind a position, in order, without gaps.
     ///

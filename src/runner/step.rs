@@ -189,23 +189,48 @@ impl Seen {
     }
 }
 
-/// Collects what a step needs, or nothing where it is not due: it has ended, or something it needs has not.
+/// What a delivery was found to ask of a step.
+enum Found {
+    /// Everything the step needs.
+    Due(Box<Call>),
+    /// Nothing: it has ended, or is of another pipeline.
+    Nothing,
+    /// Something it needs was not there.
+    Missing,
+}
+
+/// Collects what a step needs, or nothing where it is not due: it has ended, or something it needs has not. What is missing is
+/// believed to be where reading has come as far as the delivery, so that of all the step's inputs the last one finds the others.
 ///
 /// # Errors
 /// When the log fails.
 pub async fn prepare<L: Log>(log: &L, stage: &Bound, seen: &Seen, delivery: &Delivery) -> Result<Option<Call>, Error> {
-    let Some(session) = delivery.key.session_id() else { return Ok(None) };
+    let found = match find(log, stage, seen, delivery).await? {
+        Found::Missing if log.reach(delivery.position).await? => find(log, stage, seen, delivery).await?,
+        found => found,
+    };
+    Ok(match found {
+        Found::Due(call) => Some(*call),
+        Found::Nothing | Found::Missing => None,
+    })
+}
+
+async fn find<L: Log>(log: &L, stage: &Bound, seen: &Seen, delivery: &Delivery) -> Result<Found, Error> {
+    let Some(session) = delivery.key.session_id() else { return Ok(Found::Nothing) };
     let run = delivery.key.run;
-    let Some((begun, session_type)) = seen.session(log, session).await? else { return Ok(None) };
+    let Some((begun, session_type)) = seen.session(log, session).await? else { return Ok(Found::Missing) };
     if session_type.as_str() != stage.pipeline {
-        return Ok(None);
+        return Ok(Found::Nothing);
     }
-    let Some(asked) = asked_for(log, &stage.step, session, run).await? else { return Ok(None) };
+    let Some(asked) = asked_for(log, &stage.step, session, run).await? else { return Ok(Found::Missing) };
     let key = Key::session(stage.step.clone(), session, run);
-    if log.position(&key, begun).await?.is_some() || (run == 1 && !all_there(log, stage, session, begun).await?) {
-        return Ok(None);
+    if log.position(&key, begun).await?.is_some() {
+        return Ok(Found::Nothing);
     }
-    let Some(entry) = log.get(&Key::session(SESSION_COMPLETED, session, 1)).await? else { return Ok(None) };
+    if run == 1 && !all_there(log, stage, session, begun).await? {
+        return Ok(Found::Missing);
+    }
+    let Some(entry) = log.get(&Key::session(SESSION_COMPLETED, session, 1)).await? else { return Ok(Found::Missing) };
     let data = ended(&entry)?;
     // The last of its inputs to be recorded is what made the step due, whichever of them was delivered first.
     let mut last = match asked {
@@ -225,7 +250,7 @@ pub async fn prepare<L: Log>(log: &L, stage: &Bound, seen: &Seen, delivery: &Del
         beside: vec![],
     };
     for (step, event_type, required) in &stage.needs {
-        let Some(record) = newest(log, step, session, run).await? else { return Ok(None) };
+        let Some(record) = newest(log, step, session, run).await? else { return Ok(Found::Missing) };
         let ended = ended(&record)?;
         call.beside.extend((record.key != delivery.key).then_some(record.event));
         last = last.max((record.position, record.key));
@@ -235,7 +260,7 @@ pub async fn prepare<L: Log>(log: &L, stage: &Bound, seen: &Seen, delivery: &Del
         call.facts.insert(event_type, ended);
     }
     for (step, artifact) in &stage.others {
-        let Some(record) = newest(log, step, session, run).await? else { return Ok(None) };
+        let Some(record) = newest(log, step, session, run).await? else { return Ok(Found::Missing) };
         let ended = ended(&record)?;
         call.beside.extend((record.key != delivery.key).then_some(record.event));
         last = last.max((record.position, record.key));
@@ -247,7 +272,7 @@ pub async fn prepare<L: Log>(log: &L, stage: &Bound, seen: &Seen, delivery: &Del
         call.made.0.push(MadeStep { step: step.to_string(), artifact: *artifact, ended });
     }
     call.cause = last.1.event_id().to_string();
-    Ok(Some(call))
+    Ok(Found::Due(Box::new(call)))
 }
 
 /// Of a session: its pipeline.

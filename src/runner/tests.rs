@@ -3,19 +3,19 @@
 use super::*;
 use crate::{
     local::Local,
-    log::{EmbeddedLog, NewFact},
+    log::{Appended, EmbeddedLog, NewFact, Record},
     stages::{Inputs, Row, Stop, graph::stage, ready},
     world::World,
 };
 use flywheel_events::{
     CreationExtracted, Fact, FailureClass, Key, LessonsExtracted, Outcome, RepoScanned, SessionCompleted, SessionId,
-    SessionReady, SessionType, StepFailed, StoryExtracted, TradesNormalized, TradingSummarized,
+    SessionReady, SessionType, StepFailed, StepSkipped, StoryExtracted, TradesNormalized, TradingSummarized,
 };
 use std::{
     collections::{HashMap, HashSet},
     sync::{
         LazyLock,
-        atomic::{AtomicU32, Ordering},
+        atomic::{AtomicBool, AtomicU32, Ordering},
     },
 };
 
@@ -135,6 +135,94 @@ async fn a_faulty_stage_is_retried_then_parked_and_its_siblings_go_on() {
         .query_row("SELECT (SELECT count(*) FROM in_flight) + (SELECT count(*) FROM leases)", [], |row| row.get(0))
         .expect("counts");
     assert_eq!(left, 0, "nothing stays in flight");
+}
+
+/// A log that is read behind what it delivers, until that is waited for.
+#[derive(Clone)]
+struct Behind {
+    log: EmbeddedLog,
+    /// What is not seen.
+    key: Key,
+    /// Whether there is anything to wait for.
+    comes: bool,
+    seen: Arc<AtomicBool>,
+}
+
+impl Log for Behind {
+    type Subscription = <EmbeddedLog as Log>::Subscription;
+
+    fn event_bytes_max(&self) -> usize {
+        self.log.event_bytes_max()
+    }
+
+    async fn append(&self, facts: Vec<NewFact>) -> Result<Vec<Appended>, Error> {
+        self.log.append(facts).await
+    }
+
+    async fn get(&self, key: &Key) -> Result<Option<Record>, Error> {
+        let is_seen = *key != self.key || self.seen.load(Ordering::SeqCst);
+        if is_seen { self.log.get(key).await } else { Ok(None) }
+    }
+
+    async fn position(&self, key: &Key, _: u64) -> Result<Option<u64>, Error> {
+        Ok(self.get(key).await?.map(|record| record.position))
+    }
+
+    async fn reach(&self, _: u64) -> Result<bool, Error> {
+        self.seen.store(self.comes, Ordering::SeqCst);
+        Ok(self.comes)
+    }
+
+    async fn read(&self, after: u64, limit: usize) -> Result<Vec<Record>, Error> {
+        self.log.read(after, limit).await
+    }
+
+    async fn keys(&self, after: u64, limit: usize) -> Result<Vec<(u64, Key)>, Error> {
+        self.log.keys(after, limit).await
+    }
+
+    async fn head(&self) -> Result<u64, Error> {
+        self.log.head().await
+    }
+
+    async fn grown(&self, after: u64) -> Result<(), Error> {
+        self.log.grown(after).await
+    }
+
+    async fn subscribe(&self, consumer: Consumer) -> Result<Self::Subscription, Error> {
+        self.log.subscribe(consumer).await
+    }
+
+    async fn forget(&self, ended: &HashMap<SessionId, u32>) -> Result<(), Error> {
+        self.log.forget(ended).await
+    }
+}
+
+#[tokio::test]
+async fn what_is_missing_is_looked_for_again_where_reading_was_behind() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let log = EmbeddedLog::open(folder.path(), &Local::open(folder.path()).expect("opens")).expect("opens");
+    let session = SessionCompleted { session_type: SessionType::Trade, ..SessionCompleted::example() };
+    let id = session.session_id;
+    let bound = step::bind(crate::stages::pipelines());
+    let stage = bound.iter().find(|bound| bound.step.as_str() == "trade-ready").expect("is one");
+    let mut facts = vec![NewFact::new(Key::session(SESSION_COMPLETED, id, 1), "/test", &session)];
+    for step in stage.triggers().into_iter().filter(|step| *step != RERUN_REQUESTED) {
+        let skipped = StepSkipped { session_id: id, step: step.to_string(), ..StepSkipped::example() };
+        facts.push(NewFact::new(Key::session(step, id, 1), "/test", &skipped));
+    }
+    let keys: Vec<Key> = facts.iter().map(|fact| fact.key.clone()).collect();
+    log.append(facts).await.expect("appends");
+    let (position, key) = (keys.len() as u64, keys.last().expect("some").clone());
+    let delivery = Delivery { consumer: stage.step.clone(), position, key, attempts: 1, traceparent: None };
+    // The session's own fact, and one of those that are joined.
+    for hidden in &keys[..2] {
+        for comes in [true, false] {
+            let behind = Behind { log: log.clone(), key: hidden.clone(), comes, seen: Arc::default() };
+            let call = step::prepare(&behind, stage, &Seen::default(), &delivery).await.expect("reads");
+            assert_eq!(call.is_some(), comes, "{hidden}");
+        }
+    }
 }
 
 #[test]

@@ -228,8 +228,7 @@ fn bytes(record: &Record) -> Bytes {
 /// A stage that makes nothing.
 async fn bare(bus: Bus, name: String, consumer: Consumer, samples: Arc<Samples>) -> anyhow::Result<()> {
     let stream = bus.jetstream.get_stream_no_info("FLYWHEEL").await?;
-    let deliveries: PullConsumer =
-        stream.get_consumer(&name).await.map_err(anyhow::Error::from_boxed)?;
+    let deliveries: PullConsumer = stream.get_consumer(&name).await.map_err(anyhow::Error::from_boxed)?;
     loop {
         let first = deliveries.batch().max_messages(1).expires(Duration::from_secs(5)).messages().await?;
         let rest = deliveries.fetch().max_messages(BATCH).messages().await?;

@@ -2,6 +2,7 @@
 #![allow(clippy::disallowed_methods, reason = "tests work with files and programs")]
 
 mod blobs;
+mod bounds;
 mod clients;
 mod cluster;
 mod deployed;
@@ -24,4 +25,6 @@ mod security;
 mod sizes;
 mod swarm;
 mod tracing;
+mod unfit;
+mod waits;
 mod workers;

@@ -129,8 +129,10 @@ async fn a_purged_stream_is_made_anew_only_where_that_is_asked_for() {
         ..wanted
     };
     let strict = Config { deny_purge: true, deny_delete: true, ..lax.clone() };
+    // What is lax is not opened.
+    let stream = log(&server).await;
+    bus.jetstream.delete_stream("FLYWHEEL").await.expect("deletes");
     let made = bus.jetstream.create_stream(lax).await.expect("makes");
-    let stream = BusLog::open(bus.clone(), Topology::default()).await.expect("opens");
     append(&stream, 1..=8).await;
     let before = messages(&server).await;
     let place = Place::on(&server);

@@ -5,14 +5,14 @@ use crate::{
     place::{Place, append, bus, fact, log, wait_until},
 };
 use async_nats::{HeaderMap, jetstream::stream::Config};
-use flywheel::bus::{BusLog, Topology, setup};
+use flywheel::bus::{Bus, Topology, setup};
 use flywheel_events::{Digest, Fact as _, Key, Step, StepSkipped, canonical};
 use serde_json::{Value, json};
 use std::{
     io::{Read as _, Write as _},
     net::TcpStream,
     path::Path,
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 const ONCE: [&str; 3] = ["replica", "--once", "--json"];
@@ -88,12 +88,12 @@ async fn nothing_is_appended_to_a_replica_and_what_is_said_goes_through_the_bus(
 }
 
 /// Publishes what nobody checks.
-async fn publish(log: &BusLog, subject: String, digest: Option<String>, event: &str) {
+async fn publish(bus: &Bus, subject: String, digest: Option<String>, event: &str) {
     let mut headers = HeaderMap::new();
     if let Some(digest) = digest {
         headers.insert("Flywheel-Digest", digest);
     }
-    let sent = log.bus().jetstream.publish_with_headers(subject, headers, event.to_owned().into()).await;
+    let sent = bus.jetstream.publish_with_headers(subject, headers, event.to_owned().into()).await;
     sent.expect("sends").await.expect("is stored");
 }
 
@@ -147,7 +147,7 @@ async fn what_is_no_fact_stops_it_before_that_position() {
     for (name, subject, digest, event, words) in cases {
         let stream = log(&server).await;
         append(&stream, 1..=3).await;
-        publish(&stream, subject, digest, &event).await;
+        publish(stream.bus(), subject, digest, &event).await;
         append(&stream, 4..=5).await;
         let place = Place::on(&server);
         place.run(&ONCE).failed(1, &["position 4 of the bus's log", words]);
@@ -199,7 +199,7 @@ async fn a_publishers_clock_that_is_behind_does_not_set_the_log_back() {
     let stream = log(&server).await;
     for (n, time) in [(1, "2026-01-01T00:00:10Z"), (2, "2026-01-01T00:00:04Z"), (3, "2026-01-01T00:00:12Z")] {
         let (key, event) = event(n, time);
-        publish(&stream, key.subject(), digest(&event), &event.to_string()).await;
+        publish(stream.bus(), key.subject(), digest(&event), &event.to_string()).await;
     }
     let place = Place::on(&server);
     place.run(&ONCE).json();
@@ -230,8 +230,10 @@ async fn a_hole_in_the_stream_stops_it() {
     let lax =
         Config { deny_delete: false, metadata: [("flywheel.epoch".to_owned(), "by hand".to_owned())].into(), ..wanted };
     let made = bus.jetstream.create_stream(lax.clone()).await.expect("makes");
-    let stream = BusLog::open(bus.clone(), Topology::default()).await.expect("opens");
-    append(&stream, 1..=5).await;
+    for n in 1..=5 {
+        let (key, event) = event(n, "2026-01-01T00:00:00Z");
+        publish(&bus, key.subject(), digest(&event), &event.to_string()).await;
+    }
     let place = Place::on(&server);
     place.run(&ONCE).failed(1, &["the stream FLYWHEEL is not what flywheel needs", "deny_delete"]);
     made.delete_message(3).await.expect("deletes");
@@ -270,6 +272,35 @@ async fn a_server_that_lost_its_last_moments_is_noticed_whatever_came_behind_the
     assert!(rebuilt.err.contains("replaced/1"), "{rebuilt:?}");
     let aside = place.run(&["--data", ".flywheel/replaced/1", "log", "export"]).out;
     assert_eq!(aside.lines().count(), 8, "nothing is lost");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stream_that_comes_to_its_end_a_moment_later_has_lost_nothing() {
+    let mut server = Server::start();
+    let stream = log(&server).await;
+    append(&stream, 1..=5).await;
+    server.stop();
+    let (store, kept) = (server.store(), server.store().with_extension("kept"));
+    copy(&store, &kept);
+    server.start_again();
+    let stream = log(&server).await;
+    append(&stream, 6..=6).await;
+    let place = Place::on(&server);
+    assert_eq!(place.run(&ONCE).json()["position"], 6);
+    let handle = stream.bus().jetstream.get_stream("FLYWHEEL").await.expect("is there");
+    let last = handle.get_raw_message(6).await.expect("reads");
+    server.stop();
+    std::fs::remove_dir_all(&store).expect("removes");
+    copy(&kept, &store);
+    server.start_again();
+
+    // As a new leader that has not applied everything.
+    let replica = place.stay(&ONCE);
+    tokio::time::sleep(Duration::from_millis(1500)).await;
+    let jetstream = bus(&server).await.jetstream;
+    let sent = jetstream.publish_with_headers(last.subject, last.headers, last.payload).await;
+    sent.expect("sends").await.expect("is stored");
+    assert_eq!(replica.wait().json()["position"], 6);
 }
 
 #[tokio::test(flavor = "multi_thread")]

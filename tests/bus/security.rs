@@ -237,6 +237,7 @@ async fn a_session_goes_from_intake_to_a_reader_and_each_may_do_no_more() {
     intake.may_not_publish(&touching_stages).await;
     intake.may_not_subscribe(&["swarm.session.completed.*", "flywheel.log.>"]).await;
     intake.may_not_publish(&["$JS.API.STREAM.PURGE.SWARM", "$JS.API.STREAM.DELETE.SWARM"]).await;
+    intake.may_not_publish(&["$JS.API.STREAM.INFO.SWARM", "$JS.API.STREAM.NAMES"]).await;
     let mut worker = deployed.client("worker").await;
     worker.may_not_publish(&touching_stages[1..]).await;
     worker.may_not_publish(&inbox).await;
@@ -286,7 +287,7 @@ async fn the_worker_of_one_stage_writes_its_own_facts_alone() {
         .may_not_publish(&[
             "$JS.API.STREAM.PURGE.FLYWHEEL",
             "$JS.API.STREAM.DELETE.FLYWHEEL",
-            "$JS.API.STREAM.INFO.FLYWHEEL",
+            "$JS.API.STREAM.INFO.SWARM",
             "$JS.API.STREAM.MSG.DELETE.FLYWHEEL",
             "$JS.API.CONSUMER.CREATE.FLYWHEEL.mine",
             "$JS.API.CONSUMER.DELETE.FLYWHEEL.trade-normalize",

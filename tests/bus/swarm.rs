@@ -35,7 +35,7 @@ pub struct Swarm {
     pub client: async_nats::Client,
     pub log: BusLog,
     folder: tempfile::TempDir,
-    ack_wait: Duration,
+    topology: Topology,
     processes: AtomicUsize,
 }
 
@@ -47,13 +47,22 @@ impl Swarm {
 
     /// On a server that has nothing in it.
     pub async fn on(server: Server, ack_wait: Duration) -> Self {
-        let topology = Topology { ack_wait, ..Topology::default() };
+        Self::of(server, Topology { ack_wait, ..Topology::default() }).await
+    }
+
+    /// On a server that has nothing in it, with this set up.
+    pub async fn of(server: Server, topology: Topology) -> Self {
         let bus = connect(&Address { url: server.url.clone(), ..Address::default() }).await.expect("connects");
         setup(&bus, &topology).await.expect("sets up");
         let client = bus.client.clone();
-        let log = BusLog::open(bus, topology).await.expect("opens");
+        let log = BusLog::open(bus, topology.clone()).await.expect("opens");
         let folder = tempfile::tempdir().expect("a folder");
-        Self { server, client, log, folder, ack_wait, processes: AtomicUsize::new(0) }
+        Self { server, client, log, folder, topology, processes: AtomicUsize::new(0) }
+    }
+
+    /// A place in the folder in which its processes run.
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
     }
 
     /// The program, with a data folder of its own.
@@ -69,7 +78,8 @@ impl Swarm {
         command.current_dir(self.folder.path()).env_clear().envs(path).stdin(Stdio::null());
         command.args(["--data", data]).args(arguments);
         command.env("FLYWHEEL_NATS_URL", &self.server.url);
-        command.env("FLYWHEEL_NATS_ACK_WAIT_SECONDS", self.ack_wait.as_secs().to_string());
+        command.env("FLYWHEEL_NATS_ACK_WAIT_SECONDS", self.topology.ack_wait.as_secs().to_string());
+        command.env("FLYWHEEL_NATS_PARTITIONS", self.topology.partitions.to_string());
         command
     }
 
@@ -80,10 +90,19 @@ impl Swarm {
 
     /// A process of the program with more in its environment, which stays.
     pub fn start_with(&self, arguments: &[&str], environment: &[(&str, &str)]) -> Process {
-        let mut command = self.command(arguments);
+        self.begin(self.command(arguments), arguments[0], environment)
+    }
+
+    /// A process of the program on a data folder, with more in its environment, which stays.
+    pub fn start_in(&self, data: &str, arguments: &[&str], environment: &[(&str, &str)]) -> Process {
+        self.processes.fetch_add(1, Ordering::Relaxed);
+        self.begin(self.command_in(data, arguments), arguments[0], environment)
+    }
+
+    fn begin(&self, mut command: Command, name: &str, environment: &[(&str, &str)]) -> Process {
         command.envs(environment.iter().copied());
         let number = self.processes.load(Ordering::Relaxed);
-        let said = self.folder.path().join(format!("{}-{number}.log", arguments[0]));
+        let said = self.folder.path().join(format!("{name}-{number}.log"));
         let file = File::create(&said).expect("makes a file");
         let child = command.stdout(Stdio::null()).stderr(file).spawn().expect("starts");
         Process { child, said }

@@ -7,6 +7,7 @@ use crate::{
     swarm::{Process, Swarm, event, id, inbox, session, until},
 };
 use flywheel::{
+    bus::Topology,
     log::{Consumer, Record},
     runner,
 };
@@ -129,8 +130,9 @@ async fn a_session_is_seen_from_its_agent_to_ready_in_one_trace_and_in_the_figur
 async fn in_hand(swarm: &Swarm) -> usize {
     let stream = async_nats::jetstream::new(swarm.client.clone()).get_stream("FLYWHEEL").await.expect("is there");
     let mut count = 0;
-    for consumer in trade_consumers() {
-        count += stream.consumer_info(consumer.name.as_str()).await.expect("is there").num_ack_pending;
+    for config in trade_consumers().iter().flat_map(|consumer| Topology::default().consumers_of(consumer)) {
+        let name = config.durable_name.expect("it has a name");
+        count += stream.consumer_info(&name).await.expect("is there").num_ack_pending;
     }
     count
 }
@@ -150,8 +152,12 @@ async fn the_lag_is_right(process: &Process, facts: &[Record]) {
         let figures = Figures::of(process).await;
         let consumers = figures.values("flywheel_consumer_waiting", "messaging_consumer_group_name");
         let of = |name| figures.of_consumer("flywheel_consumer_waiting", name);
-        seen = consumers.iter().map(|name| (name.to_string(), of(name))).collect();
-        seen.retain(|name: &String, _| name.starts_with("trade-"));
+        // A stage has a consumer for each step that makes it due.
+        let of_stage = |stage: &str| {
+            let its = consumers.iter().filter(|name| name.split_once("-after-").map_or(&***name, |it| it.0) == stage);
+            its.map(|name| of(name)).sum::<f64>()
+        };
+        seen = expect.keys().map(|stage| (stage.clone(), of_stage(stage))).collect();
         let in_hand = figures.get("flywheel_consumer_in_hand", &[]);
         if seen == expect && in_hand == Some(0.0) {
             return;

@@ -1,6 +1,8 @@
 //! Workers that come and go: every session ends once, and nothing waits for anybody who has gone.
 
+use crate::nats::Server;
 use crate::swarm::{Process, Swarm, id, session, until};
+use flywheel::bus::Topology;
 use flywheel_events::{SessionReady, StepFailed};
 use std::{
     collections::BTreeSet,
@@ -66,6 +68,19 @@ async fn a_worker_that_is_killed_and_a_server_that_starts_anew_lose_nothing_and_
     }
     every_session_has_ended(&swarm).await;
     assert!(intake.lives() && second.lives(), "{} {}", intake.said(), second.said());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_workers_share_what_is_partitioned() {
+    let topology = Topology { ack_wait: Duration::from_secs(30), partitions: 16, ..Topology::default() };
+    let swarm = Swarm::of(Server::start(), topology).await;
+    let _intake = swarm.start(&["intake"]);
+    for n in 0..SESSIONS {
+        swarm.publish_session(&session(n)).await;
+    }
+    let (first, second) = two_workers(&swarm).await;
+    every_session_has_ended(&swarm).await;
+    assert!(first.terminate().success() && second.terminate().success());
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -26,17 +26,20 @@ use crate::{
 use async_nats::jetstream::{AckKind, response::Response};
 use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::{Value, json};
-use std::sync::Arc;
+use std::{future::Future, sync::Arc, time::Duration};
 use tokio_util::sync::CancellationToken;
 
 /// Most messages in hand at once.
 const IN_HAND_MAX: usize = 128;
 
 /// After how many deliveries a message is taken alone.
-const TOGETHER_MAX: i64 = 3;
+const TOGETHER_MAX: u32 = 3;
 
 /// After how many deliveries it is refused: those that judge it do not live to say so.
-const DELIVERIES_MAX: i64 = 10;
+const DELIVERIES_MAX: u32 = 10;
+
+/// How long a process that is to end waits for the log with what is in hand.
+const LEAVE_MAX: Duration = Duration::from_secs(5);
 
 /// Takes in what comes to the inbox until `stop` is said.
 ///
@@ -50,9 +53,9 @@ pub async fn run(
 ) -> Result<(), Error> {
     find_consumer(&connect(address).await?, topology).await?;
     supervise("the inbox", address, stop, async |life: Life| {
-        let log = BusLog::open(connect(address).await?, topology.clone()).await?;
+        let log = BusLog::open_for_work(connect(address).await?, topology.clone()).await?;
         let intake = Intake::new(log, cleaner.clone());
-        Inbox::open(life, topology, intake).await?.live(stop).await
+        Inbox::open(life, topology, intake, stop).await?.live().await
     })
     .await
 }
@@ -72,29 +75,34 @@ struct Delivered {
     message: Message,
     /// Where to acknowledge it.
     reply: String,
-    /// How often it was delivered.
-    count: i64,
+    /// How often it was tried.
+    count: u32,
 }
 
-struct Inbox {
+struct Inbox<'a> {
     bus: Bus,
     intake: Intake,
+    stop: &'a CancellationToken,
+    /// How often a word to the server holds what is in hand.
+    hold_every: Duration,
     pull: Pull,
     arrived: Vec<Delivered>,
     /// The connection on which nothing is left behind that came on one before it.
     whole: Option<u64>,
 }
 
-impl Inbox {
-    async fn open(life: Life, topology: &Topology, intake: Intake) -> Result<Self, Error> {
+impl<'a> Inbox<'a> {
+    async fn open(life: Life, topology: &Topology, intake: Intake, stop: &'a CancellationToken) -> Result<Self, Error> {
         find_consumer(&life.bus, topology).await?;
         let pull = Pull::new(&life.bus, INBOX, INTAKE).await?;
         // The first connection of a process has none before it, and what another process has in hand is that one's.
         let whole = (life.before == 0).then(|| *life.bus.connections.borrow());
-        Ok(Self { bus: life.bus, intake, pull, arrived: vec![], whole })
+        let hold_every = topology.hold_every();
+        Ok(Self { bus: life.bus, intake, stop, hold_every, pull, arrived: vec![], whole })
     }
 
-    async fn live(mut self, stop: &CancellationToken) -> Result<(), Error> {
+    async fn live(mut self) -> Result<(), Error> {
+        let stop = self.stop;
         loop {
             let connection = *self.bus.connections.borrow();
             if self.whole != Some(connection) {
@@ -135,8 +143,9 @@ impl Inbox {
     /// Takes what the open request brings.
     async fn receive(&mut self) -> Result<(), Error> {
         while let Some(message) = self.pull.next().await? {
-            let count = message.info().map_err(|error| failed("read a delivery", error))?.delivered;
-            measure::delivered(INTAKE, u32::try_from(count).unwrap_or(u32::MAX));
+            let info = message.info().map_err(|error| failed("read a delivery", error))?;
+            let count = self.intake.log.tries(info.delivered, info.published.unix_timestamp());
+            measure::delivered(INTAKE, count);
             if let Some(reply) = reply_of(&message) {
                 self.arrived.push(Delivered { message: Message::from(&message.message), reply, count });
             }
@@ -161,8 +170,10 @@ impl Inbox {
             let hint = "see the messages of `flywheel intake` for why";
             let report = Report::unreadable(&delivered.message.subject, "parked", &why, hint);
             let refusal = self.intake.refuse(&delivered.message, report);
-            self.intake.record([&refusal].into_iter()).await?;
-            self.say(delivered.reply, AckKind::Ack).await?;
+            let replies = [delivered.reply];
+            self.holding(&replies, self.intake.record([&refusal].into_iter())).await?;
+            let [reply] = replies;
+            self.say(reply, AckKind::Ack).await?;
         }
         Ok(())
     }
@@ -173,11 +184,35 @@ impl Inbox {
         }
         let (messages, replies): (Vec<_>, Vec<_>) =
             delivered.into_iter().map(|delivered| (delivered.message, delivered.reply)).unzip();
-        self.intake.take(messages).await?;
+        self.holding(&replies, self.intake.take(messages)).await?;
         for reply in replies {
             self.say(reply, AckKind::Ack).await?;
         }
         Ok(())
+    }
+
+    /// Waits until something is done, and holds these deliveries meanwhile. The log is waited for as long as it takes, because what is
+    /// given back counts as tries; where the process is to end, not long: what is in hand then comes again.
+    async fn holding<T>(&self, replies: &[String], done: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
+        let hold = async {
+            loop {
+                tokio::time::sleep(self.hold_every).await;
+                for reply in replies {
+                    if let Err(error) = self.say(reply.clone(), AckKind::Progress).await {
+                        tracing::warn!("cannot hold a delivery: {error}");
+                    }
+                }
+            }
+        };
+        let leave = async {
+            self.stop.cancelled().await;
+            tokio::time::sleep(LEAVE_MAX).await;
+        };
+        tokio::select! {
+            done = done => done,
+            never = hold => never,
+            () = leave => Err(failed("take sessions in", "the log does not answer, and the process is to end")),
+        }
     }
 
     /// Says what became of a delivery.
@@ -208,7 +243,7 @@ impl Inbox {
             }
             if let (Some(first), Some(last)) = (positions.first(), positions.last()) {
                 tracing::warn!("the connection ended; taking in what lies between {first} and {last} of the inbox");
-                self.intake.take(messages).await?;
+                self.holding(&[], self.intake.take(messages)).await?;
             }
             for position in positions {
                 self.delete(position).await?;

@@ -31,6 +31,10 @@ pub const SUBJECT: &str = "swarm.session.submit.*";
 /// Most requests in hand at once.
 const IN_HAND_MAX: usize = 64;
 
+/// Most requests that wait to be taken in hand. Nobody holds back those who submit, and a request may have 2 MB: what comes
+/// beyond them is dropped, and its agent, which gets no answer, submits again.
+const WAITING_MAX: usize = 64;
+
 /// Answers submissions until `stop` is said.
 ///
 /// # Errors
@@ -41,7 +45,8 @@ pub async fn run(
     cleaner: &Arc<Cleaner>,
     stop: &CancellationToken,
 ) -> Result<(), Error> {
-    supervise("submission", address, stop, async |life: Life| {
+    let narrow = Address { waiting_max: Some(WAITING_MAX), ..address.clone() };
+    supervise("submission", &narrow, stop, async |life: Life| {
         let log = BusLog::open(connect(address).await?, topology.clone()).await?;
         live(&life.bus, &Intake::new(log, cleaner.clone()), stop).await
     })

@@ -47,6 +47,10 @@ const TRIES_MAX: u32 = 8;
 /// A connection that lasted so long was a good one.
 const STEADY: Duration = Duration::from_secs(30);
 
+/// For how long a stream that seems to end before the replica is looked at again, and how often: a leader that was elected a moment ago
+/// may not have come to its end.
+const LOOK_AGAIN: (Duration, Duration) = (Duration::from_secs(3), Duration::from_millis(200));
+
 /// How far to go.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Until {
@@ -165,10 +169,23 @@ async fn attach(bus: &Bus, topology: &Topology, filler: &Filler) -> Result<(Read
     }
 }
 
+/// The stream as it is, if it is there, once it has come to `head`, or has had time to.
+async fn settled(bus: &Bus, head: u64) -> Result<Option<stream::Info>, Error> {
+    let since = Instant::now();
+    loop {
+        let found = setup::find_stream(bus, LOG).await?;
+        let is_behind = found.as_ref().is_some_and(|info| info.state.last_sequence < head);
+        if !is_behind || since.elapsed() > LOOK_AGAIN.0 {
+            return Ok(found);
+        }
+        tokio::time::sleep(LOOK_AGAIN.1).await;
+    }
+}
+
 /// The stream's epoch and last position, if a replica that goes to `head` can follow it.
 async fn look(bus: &Bus, topology: &Topology, head: u64) -> Result<(String, u64), Error> {
     let diverged = |what: String| Err(Error::Diverged(what));
-    let Some(stream::Info { config, state, .. }) = setup::find_stream(bus, LOG).await? else {
+    let Some(stream::Info { config, state, .. }) = settled(bus, head).await? else {
         return diverged(format!(
             "the stream {LOG} is not there: `flywheel bus setup` makes it; if it was lost, `flywheel bus reconcile` restores it from a replica"
         ));
