@@ -61,6 +61,7 @@ pub fn run(args: &Args, context: &Context) -> anyhow::Result<Exit> {
     let address = args.reach.address(&context.settings)?;
     staying::run(async |parts| {
         args.figures.begin(parts, &address, &[LOG], context).await?;
+        let Some(_) = staying::reach(&address, parts.stop(), context).await? else { return Ok(()) };
         let shown = if args.stages.is_empty() { "every stage".to_owned() } else { args.stages.join(", ") };
         context.console.note(format_args!("working on {shown}"));
         parts.spawn(staying::worker(address, bus::topology(&context.settings), tools, stages, parts.stop().clone()));

@@ -24,4 +24,5 @@ mod security;
 mod sizes;
 mod swarm;
 mod tracing;
+mod waiting;
 mod workers;
