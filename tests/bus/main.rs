@@ -21,6 +21,7 @@ mod replica;
 mod s3;
 mod secrets;
 mod security;
+mod setup;
 mod sizes;
 mod swarm;
 mod tracing;
