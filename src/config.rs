@@ -20,7 +20,8 @@ pub struct Settings {
     pub out: Option<PathBuf>,
 
     /// The folders under which repositories may be scanned, and screenshots read beside the session file's own folder.
-    /// In the environment they are separated like PATH. Default: the current folder and below.
+    /// In the environment they are separated like PATH. Default: the current folder and below. Where folders are named, a
+    /// session that came by the bus finds its repository in them, by the last name of its `repo_path`.
     #[config(env = "FLYWHEEL_REPO_ROOTS", parse_env = parse_path_list)]
     pub repo_roots: Option<Vec<PathBuf>>,
 

@@ -33,8 +33,8 @@ pub struct ToolArgs {
     /// A folder with templates that replace the built-in ones of the same name [env: FLYWHEEL_TEMPLATES]
     #[arg(long, value_name = "DIR")]
     templates: Option<PathBuf>,
-    /// A folder under which repositories and screenshots may be read; may be given more than once [env:
-    /// FLYWHEEL_REPO_ROOTS]
+    /// A folder with repositories: a session finds its own there by the last name of its `repo_path`, also as NAME.git. May be
+    /// given more than once. Without it the sessions' own records stand in for git [env: FLYWHEEL_REPO_ROOTS]
     #[arg(long = "repo-root", value_name = "DIR")]
     repo_roots: Vec<PathBuf>,
 }
