@@ -7,9 +7,12 @@ use crate::{
     safety::{Cleaner, Finding, Scope},
     world::Origin,
 };
-use flywheel_events::{Fact as _, Key, SessionCompleted};
+use flywheel_events::{Fact as _, Key, SessionCompleted, Step};
 use serde_json::Value;
 use std::{collections::BTreeMap, path::PathBuf};
+
+/// The step of feedback.
+pub const FEEDBACK_RECORDED: Step = Step::new("feedback-recorded");
 
 /// The fact of a session, and what was taken out of it.
 pub fn fact(accepted: &Accepted, cleaner: &Cleaner) -> (NewFact, Vec<Finding>) {

@@ -20,7 +20,8 @@ pub struct Settings {
     pub out: Option<PathBuf>,
 
     /// The folders under which repositories may be scanned, and screenshots read beside the session file's own folder.
-    /// In the environment they are separated like PATH. Default: the current folder and below.
+    /// In the environment they are separated like PATH. Default: the current folder and below. Where folders are named, a
+    /// session that came by the bus finds its repository in them, by the last name of its `repo_path`.
     #[config(env = "FLYWHEEL_REPO_ROOTS", parse_env = parse_path_list)]
     pub repo_roots: Option<Vec<PathBuf>>,
 
@@ -91,7 +92,11 @@ pub struct Settings {
     #[config(env = "FLYWHEEL_NATS_ACK_WAIT_SECONDS", default = 30, validate(*nats_ack_wait_seconds > 0, "must be at least 1"))]
     pub nats_ack_wait_seconds: u64,
 
-    /// Most that the bus keeps of binary files, in GiB. Beyond it an upload is refused.
+    /// Most that waits in the bus's inbox, in GiB. Beyond it an agent's publish is refused. The server sets it aside.
+    #[config(env = "FLYWHEEL_NATS_INBOX_GIB", default = 4, validate(*nats_inbox_gib > 0, "must be at least 1"))]
+    pub nats_inbox_gib: u32,
+
+    /// Most that the bus keeps of binary files, in GiB. Beyond it an upload is refused. The server sets it aside.
     #[config(env = "FLYWHEEL_NATS_BLOBS_GIB", default = 8, validate(*nats_blobs_gib > 0, "must be at least 1"))]
     pub nats_blobs_gib: u32,
 }

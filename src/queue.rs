@@ -6,6 +6,9 @@ use flywheel_events::{ArtifactGenerated, ArtifactType, Key, Kind, PublicationQue
 /// The step of a publication's first transition.
 pub const QUEUED: Step = Step::new("publication-queued");
 
+/// The step of an artifact that no stage made.
+pub const ADDED: Step = Step::new("queue-artifact_added");
+
 /// The account where nothing else is configured.
 pub const ACCOUNT: &str = "default";
 

@@ -33,6 +33,8 @@ pub struct World {
     pub blobs: Blobs,
     /// Folders under which repositories and screenshots may be read; canonical.
     pub roots: Vec<PathBuf>,
+    /// Those of the roots that somebody named: in them a session from elsewhere finds its repository by its name.
+    pub repositories: Vec<PathBuf>,
     /// How long one call of git may take.
     pub git_timeout: Duration,
 }
@@ -41,6 +43,7 @@ impl std::fmt::Debug for World {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("World")
             .field("roots", &self.roots)
+            .field("repositories", &self.repositories)
             .field("git_timeout", &self.git_timeout)
             .finish_non_exhaustive()
     }
@@ -67,6 +70,7 @@ impl World {
             origins: Box::new(|_| Ok(None)),
             blobs: Box::new(|_| Err(blobs::Error::NotFound)),
             roots: vec![],
+            repositories: vec![],
             git_timeout: Duration::from_secs(30),
         }
     }

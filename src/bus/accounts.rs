@@ -2,7 +2,7 @@
 
 use super::{
     Topology,
-    permissions::{API_ELSEWHERE, Permissions, Role, UPLOADS},
+    permissions::{API_ELSEWHERE, DISCOVERIES, Permissions, Role, UPLOADS},
     topology::METRICS,
 };
 use serde::Serialize;
@@ -73,6 +73,13 @@ pub fn configuration(users: &[User]) -> String {
     let (log, metrics) = (of("FLYWHEEL"), of("METRICS"));
     let settings = "$SYS.REQ.SERVER.PING.VARZ";
     let [parts, entries] = UPLOADS;
+    // Every intake answers.
+    let (found, finds) = (
+        DISCOVERIES
+            .map(|subject| format!("      {{ service: \"{subject}\", response: stream, accounts: [AGENTS] }}\n")),
+        DISCOVERIES.map(|subject| format!("      {{ service: {{ account: FLYWHEEL, subject: \"{subject}\" }} }}\n")),
+    );
+    let (found, finds) = (found.concat(), finds.concat());
     let last = format!("STREAM.MSG.GET.{METRICS}");
     format!(
         "{HEAD}\
@@ -85,7 +92,7 @@ pub fn configuration(users: &[User]) -> String {
     exports: [
       {{ service: \"swarm.session.completed.*\", accounts: [AGENTS] }}
       {{ service: \"swarm.session.submit.*\", accounts: [AGENTS] }}
-      {{ service: \"{parts}\", accounts: [AGENTS] }}
+{found}      {{ service: \"{parts}\", accounts: [AGENTS] }}
       {{ service: \"{entries}\", accounts: [AGENTS] }}
       {{ stream: \"flywheel.rejected.*\", accounts: [AGENTS] }}
       {{ stream: \"flywheel.metrics.*\", accounts: [METRICS] }}
@@ -102,7 +109,7 @@ pub fn configuration(users: &[User]) -> String {
     imports: [
       {{ service: {{ account: FLYWHEEL, subject: \"swarm.session.completed.*\" }} }}
       {{ service: {{ account: FLYWHEEL, subject: \"swarm.session.submit.*\" }} }}
-      {{ service: {{ account: FLYWHEEL, subject: \"{parts}\" }} }}
+{finds}      {{ service: {{ account: FLYWHEEL, subject: \"{parts}\" }} }}
       {{ service: {{ account: FLYWHEEL, subject: \"{entries}\" }} }}
       {{ stream: {{ account: FLYWHEEL, subject: \"flywheel.rejected.*\" }} }}
     ]

@@ -19,23 +19,28 @@ mod patience;
 pub mod permissions;
 mod publish;
 mod pull;
+mod reach;
 pub mod reconcile;
 pub mod replica;
+mod room;
 mod setup;
 mod stored;
 mod subscription;
 mod supervise;
 mod topology;
+mod update;
 
 pub(crate) use connect::with_causes;
 pub use connect::{Address, Bus, connect};
 pub use differences::differences;
 pub use log::BusLog;
 pub(crate) use patience::Patience;
+pub use reach::reach;
 pub(crate) use setup::stream_handle;
 pub use setup::{Change, Refused, setup};
 pub use supervise::{Life, Parts, supervise};
 pub use topology::{GIB, INBOX, LOG, Topology, subject_of_step};
+pub use update::{Updated, update};
 
 use crate::log::Error;
 use std::fmt::Display;

@@ -14,6 +14,7 @@ use super::{
     topology::{INBOX, INTAKE, LOG, METRICS},
 };
 use crate::{
+    accept::FEEDBACK_RECORDED,
     log::Consumer,
     queue, runner,
     stages::{Pipeline, Row, pipelines},
@@ -26,6 +27,9 @@ pub const BLOBS: &str = "FLYWHEEL_BLOBS";
 
 /// The subjects of uploaded files: their parts, and what names them.
 pub const UPLOADS: [&str; 2] = ["$O.FLYWHEEL_BLOBS.C.*", "$O.FLYWHEEL_BLOBS.M.*"];
+
+/// Where the service that takes submissions says that it is there, what it is, and its figures.
+pub const DISCOVERIES: [&str; 3] = ["$SRV.PING.flywheel", "$SRV.INFO.flywheel", "$SRV.STATS.flywheel"];
 
 /// What services of the log's account are called in another, before the name of the call.
 pub const API_ELSEWHERE: &str = "flywheel.api";
@@ -47,9 +51,13 @@ pub enum Role {
     Emitter,
     /// Takes in, works on every stage, reads and publishes the metrics.
     Serve,
+    /// Asks for runs again, rates, queues texts, and reads.
+    Operator,
+    /// Rates sessions.
+    Rater,
     /// Reads the metrics.
     Metrics,
-    /// Publishes its own finished sessions, is told which were refused, and uploads files.
+    /// Publishes its own finished sessions, is told which were refused, uploads files, and finds who takes submissions.
     Agent(AgentId),
 }
 
@@ -71,7 +79,8 @@ impl Role {
     pub fn of_the_log(by_stage: bool) -> Vec<Self> {
         let stages = runner::consumers().into_iter().map(|consumer| Self::Stage(consumer.name));
         let workers = if by_stage { stages.collect() } else { vec![Self::Worker] };
-        [vec![Self::Admin, Self::Intake], workers, vec![Self::Reader, Self::Emitter, Self::Serve]].concat()
+        let others = vec![Self::Reader, Self::Emitter, Self::Serve, Self::Operator, Self::Rater];
+        [vec![Self::Admin, Self::Intake], workers, others].concat()
     }
 
     /// What it is called in names of keys and answers.
@@ -84,6 +93,8 @@ impl Role {
             Self::Reader => "reader",
             Self::Emitter => "emitter",
             Self::Serve => "serve",
+            Self::Operator => "operator",
+            Self::Rater => "rater",
             Self::Metrics => "metrics",
             Self::Agent(agent) => agent.as_str(),
         }
@@ -106,6 +117,8 @@ impl Role {
             Self::Serve => {
                 intake().and(worker(topology, |_| true)).and(reader(topology)).and(emitter()).and(check(topology))
             }
+            Self::Operator => operator().and(reader(topology)),
+            Self::Rater => writes(&[FEEDBACK_RECORDED]),
             Self::Metrics => Permissions {
                 publish: vec![format!("{API_ELSEWHERE}.STREAM.MSG.GET.{METRICS}")],
                 subscribe: vec!["flywheel.metrics.*".to_owned()],
@@ -115,6 +128,7 @@ impl Role {
                 publish: [
                     vec![format!("swarm.session.completed.{agent}"), format!("swarm.session.submit.{agent}")],
                     UPLOADS.map(str::to_owned).to_vec(),
+                    DISCOVERIES.map(str::to_owned).to_vec(),
                     // Its own account has no log, and says so at once: an upload looks first whether it is needed.
                     vec![get(&blobs())],
                 ]
@@ -234,6 +248,17 @@ fn read_blobs() -> Vec<String> {
     ]
 }
 
+/// Asks for runs again, rates, and queues texts.
+fn operator() -> Permissions {
+    writes(&[runner::RERUN_REQUESTED, FEEDBACK_RECORDED, queue::ADDED, queue::QUEUED])
+}
+
+/// Writes facts of these steps by what is recorded.
+fn writes(steps: &[Step]) -> Permissions {
+    let publish = std::iter::once(get(LOG)).chain(steps.iter().map(subject_of_step));
+    Permissions { publish: publish.collect(), ..Permissions::default() }
+}
+
 /// Looks whether every stream is as it must be.
 fn check(topology: &Topology) -> Permissions {
     let streams = topology.streams().into_iter().map(|config| info(&config.name));
@@ -248,6 +273,7 @@ fn emitter() -> Permissions {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::bus::intake::SERVICE;
 
     #[test]
     fn the_worker_of_a_stage_reads_files_if_the_stage_looks_at_the_world() {
@@ -263,5 +289,10 @@ mod tests {
     #[test]
     fn uploads_are_the_buckets() {
         assert!(UPLOADS.iter().all(|subject| subject.split('.').nth(1) == Some(BLOBS)));
+    }
+
+    #[test]
+    fn discoveries_are_the_services() {
+        assert!(DISCOVERIES.iter().all(|subject| subject.split('.').nth(2) == Some(SERVICE)));
     }
 }

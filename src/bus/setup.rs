@@ -1,6 +1,6 @@
 //! Making the streams and consumers, or checking that they are what they must be.
 
-use super::{Bus, Topology, connect::with_causes, differences, failed};
+use super::{Bus, Topology, connect::with_causes, differences, failed, room, update};
 use crate::log::Error;
 use async_nats::jetstream::{
     ErrorCode,
@@ -39,9 +39,13 @@ pub struct Refused {
 
 impl From<Refused> for Error {
     fn from(refused: Refused) -> Self {
-        Self::Unfit(format!(
-            "{refused}; change it on the server, or remove it where nothing of yours is in it, and run `flywheel bus setup`"
-        ))
+        let hint = match refused.what == "stream" && update::may_change(&refused.name, &refused.differences) {
+            true => "`flywheel bus setup --update` changes that",
+            false => {
+                "change it on the server, or remove it where nothing of yours is in it, and run `flywheel bus setup`"
+            }
+        };
+        Self::Unfit(format!("{refused}; {hint}"))
     }
 }
 
@@ -69,6 +73,8 @@ pub async fn setup(bus: &Bus, topology: &Topology) -> Result<Vec<Change>, Error>
             missing_consumers.push((stream, wanted));
         }
     }
+    // What asks for most comes first: where it does not fit, little was made in vain.
+    missing_streams.sort_by_key(|wanted| std::cmp::Reverse(wanted.max_bytes));
     for wanted in missing_streams {
         create_stream(bus, wanted).await?;
     }
@@ -116,7 +122,7 @@ pub(super) async fn create_stream(bus: &Bus, mut wanted: stream::Config) -> Resu
             tracing::debug!("the stream {name} was made by another at the same time: {error}");
             Ok(())
         }
-        Err(error) => Err(failed(&format!("make the stream {name}"), with_causes(&error))),
+        Err(error) => Err(failed(&format!("make the stream {name}"), room::why(bus, &wanted, &error).await)),
     }
 }
 

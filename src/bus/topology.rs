@@ -37,9 +37,6 @@ const INBOX_DUPLICATE_WINDOW: Duration = Duration::from_millis(100);
 /// Most deliveries of one consumer that wait for their acknowledgement, over all its workers.
 const ACK_PENDING_MAX: i64 = 16_384;
 
-/// Most bytes that wait in the inbox. Beyond them a publish is refused, and its agent knows.
-const INBOX_BYTES_MAX: i64 = 4 * GIB;
-
 /// Bytes of a gibibyte.
 pub const GIB: i64 = 1024 * 1024 * 1024;
 
@@ -58,13 +55,21 @@ pub struct Topology {
     pub partitions: u8,
     /// After how long without a word a delivery goes to another worker.
     pub ack_wait: Duration,
+    /// Most bytes that wait in the inbox. Beyond them a publish is refused, and its agent knows.
+    pub inbox_bytes_max: i64,
     /// Most bytes of binary files. Beyond them an upload is refused: they must not take the disk from the log.
     pub blobs_bytes_max: i64,
 }
 
 impl Default for Topology {
     fn default() -> Self {
-        Self { replicas: 1, partitions: 1, ack_wait: Duration::from_secs(30), blobs_bytes_max: 8 * GIB }
+        Self {
+            replicas: 1,
+            partitions: 1,
+            ack_wait: Duration::from_secs(30),
+            inbox_bytes_max: 4 * GIB,
+            blobs_bytes_max: 8 * GIB,
+        }
     }
 }
 
@@ -102,7 +107,7 @@ impl Topology {
             },
             Config {
                 retention: RetentionPolicy::WorkQueue,
-                max_bytes: INBOX_BYTES_MAX,
+                max_bytes: self.inbox_bytes_max,
                 discard: DiscardPolicy::New,
                 duplicate_window: INBOX_DUPLICATE_WINDOW,
                 ..stream(INBOX, "What agents publish, until it is taken in", "swarm.session.completed.*")

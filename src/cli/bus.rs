@@ -96,6 +96,7 @@ pub fn topology(settings: &Settings) -> Topology {
         replicas: settings.nats_replicas,
         partitions: settings.nats_partitions,
         ack_wait: Duration::from_secs(settings.nats_ack_wait_seconds),
+        inbox_bytes_max: i64::from(settings.nats_inbox_gib) * GIB,
         blobs_bytes_max: i64::from(settings.nats_blobs_gib) * GIB,
     }
 }

@@ -30,6 +30,7 @@ pub fn run(args: &Args, context: &Context) -> anyhow::Result<Exit> {
     let topology = bus::topology(&context.settings);
     staying::run(async |parts| {
         args.figures.begin(parts, &address, &[INBOX], context).await?;
+        let Some(_) = staying::reach(&address, parts.stop(), context).await? else { return Ok(()) };
         context.console.note("taking sessions in");
         begin(parts, &address, &topology);
         Ok(())

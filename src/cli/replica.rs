@@ -9,11 +9,11 @@ use super::{
 };
 use crate::{
     bus::{
-        Address,
+        Address, reach,
         replica::{self, Filled, Progress, Until},
     },
     local::Local,
-    log::Filler,
+    log::{Error, Filler},
 };
 use emit::Sender;
 use serde_json::json;
@@ -23,7 +23,7 @@ use tokio::sync::watch;
 /// Keep the bus's log in the data folder, for the commands that read.
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "The replica is the log's file of the data folder, durable and checked: position by position, key, content digest and chain. Every command that reads (manifest, queue, metrics, watch, replay, verify, log export) reads it, with or without the bus. It stops where the bus's log has a hole, has lost facts, is another one, or holds what this program cannot read, and says what to do.\n\nIt ends on SIGTERM or Ctrl-C, with everything written that has come. Another one on the same data folder waits until it may fill.\n\nExit codes: 0 done; 1 stopped, because of the bus or the two logs.\n\nExamples:\n  flywheel replica --nats nats://localhost:4222\n  flywheel replica --once --json\n  flywheel replica --emit-metrics\n  flywheel replica --rebuild"
+    after_help = "The replica is the log's file of the data folder, durable and checked: position by position, key, content digest and chain. Every command that reads (manifest, queue, metrics, watch, replay, verify, log export) reads it, with or without the bus. It stops where the bus's log has a hole, has lost facts, is another one, or holds what this program cannot read, and says what to do.\n\nIt ends on SIGTERM or Ctrl-C, with everything written that has come. Where nobody answers it waits, but for --once. Another one on the same data folder waits until it may fill.\n\nExit codes: 0 done; 1 stopped, because of the bus or the two logs.\n\nExamples:\n  flywheel replica --nats nats://localhost:4222\n  flywheel replica --once --json\n  flywheel replica --emit-metrics\n  flywheel replica --rebuild"
 )]
 pub struct Args {
     #[command(flatten)]
@@ -63,6 +63,13 @@ pub fn run(args: &Args, context: &Context) -> anyhow::Result<Exit> {
             () = &mut ended => return Ok(Exit::Done),
         };
         let filler = if args.rebuild { set_aside(filler, context)? } else { filler };
+        if !args.once {
+            let waiting = |why: &Error| context.console.note(format_args!("waiting for {why}"));
+            tokio::select! {
+                reached = reach(&address, waiting) => drop(reached?),
+                () = &mut ended => return Ok(Exit::Done),
+            }
+        }
         let until = if args.once { Until::Head } else { Until::Ended };
         report(&fill(&address, filler, until, args.emit_metrics, ended, context).await?, context);
         Ok(Exit::Done)

@@ -32,10 +32,10 @@ pub fn run(args: &Args, context: &Context) -> anyhow::Result<Exit> {
     let address = args.reach.address(&context.settings)?;
     let topology = bus::topology(&context.settings);
     staying::run(async |parts| {
-        let bus = args.reach.connect(&context.settings).await?;
+        args.figures.begin(parts, &address, &[INBOX, LOG], context).await?;
+        let Some(bus) = staying::reach(&address, parts.stop(), context).await? else { return Ok(()) };
         crate::bus::setup(&bus, &topology).await?;
         bus.is_narrow().iter().for_each(|why| context.console.note(format_args!("warning: {why}")));
-        args.figures.begin(parts, &address, &[INBOX, LOG], context).await?;
         context.console.note("taking sessions in, working on every stage, and keeping a replica");
         intake::begin(parts, &address, &topology);
         parts.spawn(staying::worker(address.clone(), topology, tools, vec![], parts.stop().clone()));

@@ -33,8 +33,8 @@ pub struct ToolArgs {
     /// A folder with templates that replace the built-in ones of the same name [env: FLYWHEEL_TEMPLATES]
     #[arg(long, value_name = "DIR")]
     templates: Option<PathBuf>,
-    /// A folder under which repositories and screenshots may be read; may be given more than once [env:
-    /// FLYWHEEL_REPO_ROOTS]
+    /// A folder with repositories: a session finds its own there by the last name of its `repo_path`, also as NAME.git. May be
+    /// given more than once. Without it the sessions' own records stand in for git [env: FLYWHEEL_REPO_ROOTS]
     #[arg(long = "repo-root", value_name = "DIR")]
     repo_roots: Vec<PathBuf>,
 }
@@ -61,6 +61,7 @@ pub fn run(args: &Args, context: &Context) -> anyhow::Result<Exit> {
     let address = args.reach.address(&context.settings)?;
     staying::run(async |parts| {
         args.figures.begin(parts, &address, &[LOG], context).await?;
+        let Some(_) = staying::reach(&address, parts.stop(), context).await? else { return Ok(()) };
         let shown = if args.stages.is_empty() { "every stage".to_owned() } else { args.stages.join(", ") };
         context.console.note(format_args!("working on {shown}"));
         parts.spawn(staying::worker(address, bus::topology(&context.settings), tools, stages, parts.stop().clone()));

@@ -61,11 +61,14 @@ pub fn tools(
     context: &Context,
 ) -> anyhow::Result<Tools> {
     let (local, blobs) = (local.clone(), Few::new(blobs));
+    let roots_named = !roots.is_empty() || context.settings.repo_roots.is_some();
+    let roots = existing_roots(roots, context)?;
     let world = World {
         origins: Box::new(move |session| local.origin(session)),
         // A stage that looks at the world has a thread of the runtime to itself.
         blobs: Box::new(move |digest| Handle::current().block_on(blobs.get(digest))),
-        roots: existing_roots(roots, context)?,
+        repositories: if roots_named { roots.clone() } else { vec![] },
+        roots,
         git_timeout: Duration::from_secs(context.settings.git_timeout_seconds),
     };
     Ok(Tools { templates, world, cleaner })

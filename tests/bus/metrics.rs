@@ -107,6 +107,31 @@ async fn an_emitter_that_is_behind_replaces_nothing() {
     assert_eq!(last(&stream, "sessions").await.expect("is there").1, ahead);
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_log_that_was_set_up_anew_is_not_silenced_by_the_one_before() {
+    let server = Server::start();
+    let stream = log(&server).await;
+    append(&stream, 1..=50).await;
+    with_a_session(&server);
+    Place::on(&server).run(&EMIT).json();
+    let (_, before) = last(&stream, "sessions").await.expect("is there");
+    assert!(before["data"]["log_position"].as_u64() > Some(50), "{before}");
+
+    stream.bus().jetstream.delete_stream("FLYWHEEL").await.expect("is lost");
+    let place = Place::on(&server);
+    assert_eq!(place.run(&["bus", "setup"]).code, 0);
+    append(&stream, 1..=3).await;
+    place.run(&EMIT).json();
+    let (sequence, after) = last(&stream, "sessions").await.expect("is there");
+    assert_eq!((after["data"]["log_position"].as_u64(), &after["data"]["values"]), (Some(3), &json!([])), "{after}");
+    assert_ne!(after["id"], before["id"]);
+    // In the new one the order is by position again.
+    append(&stream, 4..=5).await;
+    place.run(&EMIT).json();
+    Place::on(&server).run(&EMIT).json();
+    assert_eq!(last(&stream, "sessions").await.expect("is there").0, sequence);
+}
+
 /// The lines that a process prints, as they come.
 fn lines(mut command: Command) -> (Staying, Arc<Mutex<Vec<String>>>) {
     let mut child = command.stdout(Stdio::piped()).spawn().expect("it starts");

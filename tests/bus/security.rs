@@ -1,7 +1,7 @@
 //! What each role may do, and what it may not, on the configuration that is deployed.
 
 use crate::{
-    deployed::{Deployed, Judged, PASSWORD},
+    deployed::{self, Deployed, Judged, PASSWORD},
     swarm::{event, id, inbox, session, until},
 };
 use async_nats::{HeaderMap, jetstream};
@@ -354,6 +354,110 @@ async fn last_of_each(metrics: &Judged) -> Vec<(String, Bytes)> {
         found.push((message.subject.to_string(), message.payload));
     }
     found
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_operator_asks_again_rates_and_queues_and_a_rater_rates() {
+    let deployed = Deployed::start(false).await;
+    let (fact, session) = completed();
+    deployed.log("intake").await.append(vec![fact]).await.expect("appends");
+    let worker = deployed.process("worker", &["worker"]);
+    let log = deployed.log("operator").await;
+    fact_of(&log, "trade-ready", session).await;
+    let (id, text) = (session.to_string(), tempfile::NamedTempFile::new().expect("a file"));
+    std::fs::write(text.path(), "A text to publish.\n").expect("writes");
+    let text = text.path().to_str().expect("UTF-8");
+    let rate = |quality| ["feedback", "add", "--session", &id, "--agent", "Agent-5", "--quality", quality];
+    for (role, arguments, says) in [
+        ("operator", &["retry", &id][..], "nothing has failed"),
+        ("operator", &["rerun", &id], "requested"),
+        ("operator", &rate("4"), "recorded"),
+        ("operator", &["queue", "add", "--type", "social_post", "--file", text], "queued"),
+        ("rater", &rate("5"), "recorded"),
+        ("rater", &rate("5"), "duplicate"),
+        // It catches up, and reads.
+        ("operator", &["replica", "--once"], "the replica ends at position"),
+    ] {
+        let said = deployed.process(role, arguments).ended();
+        assert!(said.contains(says) && !said.contains("error"), "{role} {arguments:?}: {said}");
+    }
+    let again = Key::session("trade-ready".parse().expect("a step"), session, 2);
+    until("the run that was asked for has ended", || async { log.get(&again).await.expect("reads").is_some() }).await;
+    assert!(!worker.end().contains("ERROR"));
+
+    let (completed, queued, scan) =
+        (fact_subject("session-completed"), fact_subject("publication-queued"), fact_subject("build-scan"));
+    let nobodys = [
+        completed.as_str(),
+        &scan,
+        "flywheel.metrics.sessions",
+        "flywheel.rejected.Agent-7",
+        "swarm.session.completed.Agent-7",
+        "$JS.API.STREAM.PURGE.FLYWHEEL",
+        "$JS.API.STREAM.UPDATE.FLYWHEEL",
+        "$JS.API.STREAM.MSG.DELETE.FLYWHEEL",
+        "$JS.API.STREAM.MSG.GET.SWARM",
+        "$JS.API.CONSUMER.MSG.NEXT.FLYWHEEL.build-scan",
+        "$JS.ACK.FLYWHEEL.build-scan.1.1.1.1.1",
+    ];
+    deployed.client("operator").await.may_not_publish(&nobodys).await;
+    let mut rater = deployed.client("rater").await;
+    rater.may_not_publish(&nobodys).await;
+    rater.may_not_publish(&[&queued, &fact_subject("session-rerun_requested"), "$JS.API.STREAM.INFO.FLYWHEEL"]).await;
+    rater.may_not_subscribe(&["flywheel.log.>", "_INBOX_operator.>"]).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_agent_finds_the_service_and_each_process_behind_it() {
+    let deployed = Deployed::start(false).await;
+    let _intakes = [1, 2].map(|_| deployed.process("intake", &["intake"]));
+    let mut agent = deployed.client("Agent-7").await;
+    let ask = async |verb: &str| {
+        let inbox = agent.client.new_inbox();
+        let mut answers = agent.client.subscribe(inbox.clone()).await.expect("listens");
+        agent.client.publish_with_reply(format!("$SRV.{verb}.flywheel"), inbox, "".into()).await.expect("asks");
+        let mut found = vec![];
+        while let Ok(Some(answer)) = tokio::time::timeout(Duration::from_millis(500), answers.next()).await {
+            // Nobody listens yet.
+            if answer.status.is_none() {
+                found.push(serde_json::from_slice::<serde_json::Value>(&answer.payload).expect("JSON"));
+            }
+        }
+        found
+    };
+    until("both answer", || async { ask("PING").await.len() == 2 }).await;
+    let info = ask("INFO").await;
+    assert_eq!(info[0]["endpoints"][0]["subject"], "swarm.session.submit.*", "{info:?}");
+    assert!(ask("STATS").await.iter().all(|stats| stats["endpoints"][0]["data"].is_object()));
+    agent.was_refused_nothing_else().await;
+    agent.may_not_publish(&["$SRV.PING", "$SRV.PING.other", "$SRV.INFO.flywheel.1"]).await;
+    agent.may_not_subscribe(&["$SRV.PING.flywheel", "$SRV.>"]).await;
+}
+
+#[test]
+fn a_key_that_cannot_be_used_ends_the_making_of_credentials() {
+    let (folder, credentials) = (tempfile::tempdir().expect("a folder"), tempfile::tempdir().expect("a folder"));
+    deployed::configure(folder.path(), credentials.path(), false);
+    let make = || {
+        std::process::Command::new(folder.path().join("make-credentials"))
+            .arg(credentials.path())
+            .arg("localhost")
+            .env("FLYWHEEL", deployed::FLYWHEEL)
+            .output()
+            .expect("starts")
+    };
+    let read = |file: &str| std::fs::read_to_string(credentials.path().join("server").join(file)).expect("reads");
+    for (key, made) in [("clients/reader.nk", "keys.conf"), ("agents/Agent-7.nk", "agents.conf")] {
+        let (before, key) = (read(made), credentials.path().join(key));
+        let seed = std::fs::read(&key).expect("reads");
+        std::fs::write(&key, "no seed").expect("writes");
+        let ran = make();
+        assert!(!ran.status.success(), "{ran:?}");
+        assert!(String::from_utf8_lossy(&ran.stderr).contains("no seed of a user's key"), "{ran:?}");
+        assert_eq!(read(made), before, "what there was stays");
+        std::fs::write(&key, seed).expect("writes");
+    }
+    assert!(make().status.success());
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -5,19 +5,42 @@ use async_nats::{
     HeaderMap,
     jetstream::{self, message::PublishMessage},
 };
+use flywheel_events::Digest;
 use rand::{RngExt as _, SeedableRng as _, rngs::StdRng};
 use serde_json::{Value, json};
-use std::{collections::BTreeSet, fmt, io::Write as _, net::TcpStream, sync::Arc, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+    io::{BufRead as _, BufReader, Write as _},
+    net::TcpStream,
+    sync::Arc,
+    time::Duration,
+};
 use tokio::sync::watch;
 
 /// What agents were told is stored.
 #[derive(Debug, Default)]
 pub struct Published {
-    pub sessions: BTreeSet<String>,
+    /// What was published as each session: one content, or several that contradict each other.
+    pub sessions: BTreeMap<String, BTreeSet<Sent>>,
     duplicates: usize,
     conflicts: usize,
-    pub junk: usize,
-    poison: usize,
+    junk: usize,
+    /// What is no session.
+    pub refused: Vec<Hurled>,
+}
+
+/// A message by its subject and the SHA-256 of its bytes, as the fact of its refusal names it.
+pub type Sent = (String, Digest);
+
+/// A message that must be refused.
+#[derive(Debug)]
+pub struct Hurled {
+    pub sent: Sent,
+    /// Whether it ends the connection of whoever reads it.
+    pub poison: bool,
+    /// Whether the server has said that it is stored.
+    pub stored: bool,
 }
 
 impl Published {
@@ -26,14 +49,14 @@ impl Published {
         self.duplicates += other.duplicates;
         self.conflicts += other.conflicts;
         self.junk += other.junk;
-        self.poison += other.poison;
+        self.refused.extend(other.refused);
     }
 }
 
 impl fmt::Display for Published {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { sessions, duplicates, conflicts, junk, poison } = self;
-        let sessions = sessions.len();
+        let Self { sessions, duplicates, conflicts, junk, refused } = self;
+        let (sessions, poison) = (sessions.len(), refused.iter().filter(|hurled| hurled.poison).count());
         write!(
             f,
             "{sessions} sessions, {duplicates} published twice, {conflicts} contradicted, {junk} messages of junk, {poison} of poison"
@@ -57,6 +80,10 @@ impl Agent {
 
     fn subject(&self) -> String {
         format!("swarm.session.completed.{}", self.name)
+    }
+
+    fn sent(&self, payload: &[u8]) -> Sent {
+        (self.subject(), Digest::of(payload))
     }
 
     /// Publishes until it is told to stop.
@@ -84,19 +111,21 @@ impl Agent {
                 (8..14, Some((id, _))) => {
                     let event = self.event(id, "something else");
                     self.publish(&jetstream, id, &event, "contradicted").await;
+                    published.sessions.entry(id.clone()).or_default().insert(self.sent(&event));
                     published.conflicts += 1;
                 }
                 (14..22, _) => {
                     let junk = self.junk(n);
                     self.publish(&jetstream, "junk", &junk, "junk").await;
                     published.junk += 1;
+                    published.refused.push(Hurled { sent: self.sent(&junk), poison: false, stored: true });
                 }
-                (22..24, _) => published.poison += usize::from(self.poison()),
+                (22..24, _) => published.refused.push(self.poison(n)),
                 _ => {
                     let id = format!("00000000-0000-4000-8{:03}-{n:012}", self.number);
                     let event = self.event(&id, &format!("{}x{n}", self.number));
                     self.publish(&jetstream, &id, &event, "published").await;
-                    published.sessions.insert(id.clone());
+                    published.sessions.entry(id.clone()).or_default().insert(self.sent(&event));
                     last = Some((id, event));
                 }
             }
@@ -159,38 +188,55 @@ impl Agent {
         }
     }
 
-    /// A message with a header that ends the connection of whoever reads it. Whether one was sent.
-    fn poison(&self) -> bool {
+    /// A message with a header that ends the connection of whoever reads it.
+    fn poison(&self, n: usize) -> Hurled {
         let address = self.url.split(',').next().unwrap_or_default();
-        let sent = hurl(address, &self.subject(), POISON, b"{}").is_ok();
-        self.history.note(&self.name, "poison", sent);
-        sent
+        // It blocks, and longest where the server is stopped.
+        let hurled =
+            tokio::task::block_in_place(|| hurl(address, &self.subject(), POISON, format!("{{\"n\":{n}}}").as_bytes()));
+        self.history.note(&self.name, "poison", hurled.stored);
+        hurled
     }
 }
 
 /// A header that ends the connection of whoever reads it.
 const POISON: &str = "NATS/1.0\r\nX-Poison: a\rb\r\n\r\n";
 
-/// Publishes what ends connections, what is nothing, and what is too large for a stream and for a server. How many were sent.
-pub fn hurl_all(url: &str) -> usize {
+/// How long the server may take to say that a message is stored.
+const ANSWER_MAX: Duration = Duration::from_secs(1);
+
+/// Publishes what ends connections, what is nothing, and what is too large for a stream and for a server.
+pub fn hurl_all(url: &str) -> Vec<Hurled> {
     let subject = "swarm.session.completed.Agent-0";
     let (headers, large) = ("NATS/1.0\r\n\r\n", vec![b'x'; 1_500_000]);
     let huge = vec![b'x'; 3_000_000];
     let all: [(&str, &[u8]); 5] =
         [(POISON, b"{}"), (headers, b"\xff\xfe"), (headers, b"junk"), (headers, &large), (headers, &huge)];
-    all.into_iter().filter(|(headers, payload)| hurl(url, subject, headers, payload).is_ok()).count()
+    all.into_iter().map(|(headers, payload)| hurl(url, subject, headers, payload)).collect()
 }
 
-/// Publishes on a connection of its own, which checks nothing and waits for no answer.
-fn hurl(url: &str, subject: &str, headers: &str, payload: &[u8]) -> std::io::Result<()> {
+/// Publishes on a connection of its own, which checks nothing.
+fn hurl(url: &str, subject: &str, headers: &str, payload: &[u8]) -> Hurled {
+    let stored = hurl_at(url, subject, headers, payload).unwrap_or(false);
+    Hurled { sent: (subject.to_owned(), Digest::of(payload)), poison: headers == POISON, stored }
+}
+
+/// Whether the server has said that it is stored.
+fn hurl_at(url: &str, subject: &str, headers: &str, payload: &[u8]) -> std::io::Result<bool> {
     let mut stream = TcpStream::connect(url.trim_start_matches("nats://"))?;
     stream.set_write_timeout(Some(Duration::from_secs(1)))?;
-    let size = headers.len();
-    write!(stream, "CONNECT {{\"verbose\":false,\"headers\":true,\"no_responders\":false}}\r\n")?;
-    write!(stream, "HPUB {subject} {size} {}\r\n{headers}", size + payload.len())?;
+    stream.set_read_timeout(Some(ANSWER_MAX))?;
+    let (size, answer) = (headers.len(), format!("_HURL.{}", rand::random::<u64>()));
+    write!(stream, "CONNECT {{\"verbose\":false,\"headers\":true,\"no_responders\":false}}\r\nSUB {answer} 1\r\n")?;
+    write!(stream, "HPUB {subject} {answer} {size} {}\r\n{headers}", size + payload.len())?;
     stream.write_all(payload)?;
-    write!(stream, "\r\nPING\r\n")?;
+    write!(stream, "\r\n")?;
     stream.flush()?;
-    std::thread::sleep(Duration::from_millis(50));
-    Ok(())
+    for line in BufReader::new(stream).lines() {
+        let line = line?;
+        if line.starts_with("{\"") {
+            return Ok(!line.contains("\"error\""));
+        }
+    }
+    Ok(false)
 }

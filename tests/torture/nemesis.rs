@@ -1,6 +1,9 @@
 //! What goes wrong.
 
-use crate::{agents, swarm::Swarm};
+use crate::{
+    agents::{self, Hurled},
+    swarm::Swarm,
+};
 use anyhow::Context as _;
 use rand::{RngExt as _, rngs::StdRng, seq::SliceRandom as _};
 use rustix::process::Signal;
@@ -31,9 +34,15 @@ enum Fault {
 /// Most hours that a clock is set forward or back.
 const CLOCK_HOURS_MAX: i64 = 48;
 
-/// How often each went wrong, and to whom.
+/// From how long an attack on the log is full for longer than any publish is repeated.
+const LONG: Duration = Duration::from_secs(300);
+
+/// For how many milliseconds it is then.
+const LONG_FULL: std::ops::Range<u64> = 100_000..130_000;
+
+/// How often each went wrong, and to whom; and what was published meanwhile that is to be refused.
 #[derive(Debug, Default)]
-pub struct Faults(BTreeMap<String, usize>);
+pub struct Faults(BTreeMap<String, usize>, pub Vec<Hurled>);
 
 impl Faults {
     pub fn count(&self) -> usize {
@@ -75,7 +84,12 @@ pub async fn attack(swarm: &mut Swarm, mut random: StdRng, time: Duration) -> an
     // Who is stopped, and until when.
     let mut stopped: Vec<(Instant, usize)> = vec![];
     let start = Instant::now();
+    let mut is_long = time >= LONG;
     while start.elapsed() < time {
+        if is_long && start.elapsed() > time / 3 && fill(swarm, "FLYWHEEL", &mut random, LONG_FULL).await? {
+            is_long = false;
+            faults.add(Fault::FillLog, "for long");
+        }
         pause(&mut random, 100, 600).await;
         if due.is_empty() {
             due.clone_from(&all);
@@ -92,6 +106,7 @@ pub async fn attack(swarm: &mut Swarm, mut random: StdRng, time: Duration) -> an
                 // It may have ended by itself a moment ago.
                 if swarm.processes[process].signal(Signal::STOP).is_ok() {
                     swarm.history.note("nemesis", "StopProcess", swarm.processes[process].name.as_str());
+                    swarm.history.harm(&swarm.processes[process].name);
                     faults.add(fault, swarm.processes[process].role());
                     stopped.push((until, process));
                 }
@@ -126,6 +141,9 @@ async fn do_harm(swarm: &mut Swarm, fault: Fault, random: &mut StdRng, faults: &
     };
     swarm.history.note("nemesis", &format!("{fault:?}"), whom.map_or("", |whom| whom.name.as_str()));
     let role = whom.map_or("", |whom| whom.role()).to_owned();
+    if matches!(fault, Fault::KillProcess | Fault::EndProcess) {
+        swarm.history.harm(&swarm.processes[process].name);
+    }
     match fault {
         Fault::KillProcess => swarm.processes[process].kill()?,
         Fault::EndProcess => {
@@ -161,8 +179,8 @@ async fn do_harm(swarm: &mut Swarm, fault: Fault, random: &mut StdRng, faults: &
             swarm.servers[server].start()?;
             settle(swarm).await?;
         }
-        Fault::FillInbox if !fill(swarm, "SWARM", random).await? => return Ok(()),
-        Fault::FillLog if !fill(swarm, "FLYWHEEL", random).await? => return Ok(()),
+        Fault::FillInbox if !fill(swarm, "SWARM", random, FULL).await? => return Ok(()),
+        Fault::FillLog if !fill(swarm, "FLYWHEEL", random, FULL).await? => return Ok(()),
         Fault::FillInbox | Fault::FillLog | Fault::StopProcess => {}
     }
     faults.add(fault, &role);
@@ -191,6 +209,7 @@ async fn storm(swarm: &mut Swarm, random: &mut StdRng, faults: &mut Faults) -> a
         let of_role = order.iter().copied().filter(|index| swarm.processes[*index].role() == role);
         let of_role: Vec<usize> = of_role.collect();
         if let [killed, ..] = of_role[..] {
+            swarm.history.harm(&swarm.processes[killed].name);
             swarm.processes[killed].kill()?;
             faults.add(Fault::Storm, &format!("{role} killed"));
         }
@@ -198,6 +217,7 @@ async fn storm(swarm: &mut Swarm, random: &mut StdRng, faults: &mut Faults) -> a
             && swarm.processes[other].signal(Signal::STOP).is_ok()
         {
             stopped = Some(other);
+            swarm.history.harm(&swarm.processes[other].name);
             faults.add(Fault::Storm, &format!("{role} stopped"));
         }
     }
@@ -206,8 +226,10 @@ async fn storm(swarm: &mut Swarm, random: &mut StdRng, faults: &mut Faults) -> a
         faults.add(Fault::Storm, "clock jumped");
     }
     let other = (leader + 1) % swarm.servers.len();
-    for _ in 0..agents::hurl_all(&swarm.url_of(other)) {
+    let url = swarm.url_of(other);
+    for hurled in tokio::task::block_in_place(|| agents::hurl_all(&url)) {
         faults.add(Fault::Storm, "bad message");
+        faults.1.push(hurled);
     }
     for process in swarm.processes.iter_mut() {
         process.revive()?;
@@ -254,8 +276,11 @@ async fn is_settled(swarm: &Swarm) -> anyhow::Result<bool> {
     Ok(true)
 }
 
+/// For how many milliseconds a stream is full.
+const FULL: std::ops::Range<u64> = 300..2_500;
+
 /// A stream takes nothing more for a while.
-async fn fill(swarm: &Swarm, name: &str, random: &mut StdRng) -> anyhow::Result<bool> {
+async fn fill(swarm: &Swarm, name: &str, random: &mut StdRng, time: std::ops::Range<u64>) -> anyhow::Result<bool> {
     // Without a leader there is nobody to ask; then something else is wrong already.
     let Ok(bus) = swarm.bus().await else { return Ok(false) };
     let Ok(stream) = bus.jetstream.get_stream(name).await else { return Ok(false) };
@@ -267,7 +292,7 @@ async fn fill(swarm: &Swarm, name: &str, random: &mut StdRng) -> anyhow::Result<
         return Ok(false);
     }
     swarm.history.note("nemesis", "full", name);
-    pause(random, 300, 2_500).await;
+    pause(random, time.start, time.end).await;
     let start = Instant::now();
     let whole = async_nats::jetstream::stream::Config { max_bytes: whole.max_bytes, ..full };
     while let Err(error) = bus.jetstream.update_stream(&whole).await {

@@ -17,6 +17,9 @@ use tempfile::TempDir;
 /// How long a delivery waits for a worker that was stopped or killed.
 const ACK_WAIT_SECONDS: u64 = 4;
 
+/// What the last of the workers works on; the others work on everything.
+const STAGES: [&str; 6] = ["--stage", "trade-normalize", "--stage", "trade-ready", "--stage", "life_aria-ready"];
+
 /// One process, and how to start it again.
 pub struct Process {
     pub name: String,
@@ -29,6 +32,8 @@ pub struct Process {
     /// The file that its clock goes by; none where it goes by the machine's.
     clock: Option<PathBuf>,
     child: Option<Child>,
+    /// How often it ended by itself.
+    pub ended: usize,
 }
 
 impl Process {
@@ -103,7 +108,11 @@ impl Process {
     /// A process that ended by itself is started again, as its supervisor would.
     pub fn revive(&mut self) -> anyhow::Result<bool> {
         let ended = match &mut self.child {
-            Some(child) => child.try_wait()?.is_some(),
+            Some(child) => {
+                let ended = child.try_wait()?.is_some();
+                self.ended += usize::from(ended);
+                ended
+            }
             None => true,
         };
         if ended {
@@ -150,7 +159,8 @@ impl Swarm {
         swarm.set_up().await?;
         for (role, count) in [("intake", plan.intakes), ("worker", plan.workers), ("replica", 1)] {
             for n in 0..count {
-                let mut process = swarm.process(role, n)?;
+                let stages = if role == "worker" && n + 1 == count { &STAGES[..] } else { &[] };
+                let mut process = swarm.process(role, n, stages)?;
                 process.start()?;
                 swarm.processes.push(process);
             }
@@ -182,19 +192,40 @@ impl Swarm {
         let log = folder.join("log");
         // It asks the kernel for the time, and no library that could say something else.
         let clock = None;
-        Ok(Process { name, program: nats::program(), arguments, replicas: of, log, folder, clock, child: None })
+        Ok(Process {
+            name,
+            program: nats::program(),
+            arguments,
+            replicas: of,
+            log,
+            folder,
+            clock,
+            child: None,
+            ended: 0,
+        })
     }
 
-    fn process(&self, role: &str, n: usize) -> anyhow::Result<Process> {
+    fn process(&self, role: &str, n: usize, more: &[&str]) -> anyhow::Result<Process> {
         let name = format!("{role}-{n}");
         let folder = self.folder_of(&name)?;
         let data = text_of(&folder.join("data"))?;
-        let arguments = vec![role.to_owned(), "--nats".to_owned(), self.url(), "--data".to_owned(), data];
+        let mut arguments = vec![role.to_owned(), "--nats".to_owned(), self.url(), "--data".to_owned(), data];
+        arguments.extend(more.iter().map(ToString::to_string));
         let program = PathBuf::from(env!("CARGO_BIN_EXE_flywheel"));
         let replicas = self.topology.replicas;
         let clock = Some(folder.join("clock"));
         clock::move_to(&folder.join("clock"), 0)?;
-        Ok(Process { name, program, arguments, replicas, log: folder.join("log"), folder, clock, child: None })
+        Ok(Process {
+            name,
+            program,
+            arguments,
+            replicas,
+            log: folder.join("log"),
+            folder,
+            clock,
+            child: None,
+            ended: 0,
+        })
     }
 
     async fn set_up(&self) -> anyhow::Result<()> {

@@ -71,6 +71,11 @@ impl Durability {
     }
 }
 
+/// Most bytes of files that the server takes, where it tells.
+pub(in crate::bus) async fn file_store(bus: &Bus) -> Option<u64> {
+    asked_as_system(bus).await.ok()?["jetstream"]["config"]["max_storage"].as_u64()
+}
+
 async fn asked_as_system(bus: &Bus) -> Result<Value, String> {
     let closed = || {
         "the server tells only its system account and its monitoring port: name that with --monitor http://host:8222"

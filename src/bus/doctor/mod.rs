@@ -13,6 +13,7 @@ use async_nats::jetstream::{
     stream,
 };
 pub use durability::Durability;
+pub(super) use durability::file_store;
 use flywheel_events::envelope::EVENT_BYTES_MAX;
 use serde::Serialize;
 

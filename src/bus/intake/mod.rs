@@ -15,7 +15,7 @@ mod submission;
 pub use event::Message;
 pub use inbox::run as take_from_inbox;
 pub use refusal::SESSION_REJECTED;
-pub use submission::{SUBJECT as SUBMISSIONS, run as take_by_request};
+pub use submission::{NAME as SERVICE, SUBJECT as SUBMISSIONS, run as take_by_request};
 
 use super::{BusLog, failed, topology::INTAKE};
 use crate::{

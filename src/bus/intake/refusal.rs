@@ -19,6 +19,7 @@ use flywheel_events::{
     envelope::CONTENT_TYPE,
     key::{Kind, NAMESPACE},
 };
+use futures::future::join_all;
 use serde_json::{Value, json};
 use tracing::Span;
 use uuid::Uuid;
@@ -34,6 +35,9 @@ const REASONS_MAX: usize = 50;
 
 /// Most characters of one text that quotes the message.
 const TEXT_CHARS_MAX: usize = 500;
+
+/// Most bytes of the fact: the log keeps it for ever, and who publishes nonsense must not fill it with what is quoted.
+const FACT_BYTES_MAX: usize = 16 * 1024;
 
 /// Most bytes of a report.
 const REPORT_BYTES_MAX: usize = 256 * 1024;
@@ -72,7 +76,7 @@ impl Refusal {
         let mut refusal = Self { key, subject, rejected, report, traceparent: None };
         let mut count = REASONS_MAX;
         refusal.rejected.reasons = first(&reasons, count);
-        while count > 1 && refusal.fact().check_size(max / 2).is_err() {
+        while count > 1 && refusal.fact().check_size(FACT_BYTES_MAX.min(max / 2)).is_err() {
             count /= 2;
             refusal.rejected.reasons = first(&reasons, count);
         }
@@ -181,14 +185,11 @@ impl Intake {
     pub(super) async fn record(&self, refusals: impl Iterator<Item = &Refusal> + Clone) -> Result<(), Error> {
         // What is recorded keeps its reasons, though a newer program might have found others.
         self.log.append(refusals.clone().map(Refusal::fact).collect()).await?;
-        for refusal in refusals {
-            tracing::info!(
-                "refused a message on {}: {}",
-                refusal.rejected.received_on,
-                refusal.rejected.reasons.join("; ")
-            );
-            self.tell(refusal).await;
+        for SessionRejected { received_on, reasons, .. } in refusals.clone().map(|refusal| &refusal.rejected) {
+            tracing::info!("refused a message on {received_on}: {}", reasons.join("; "));
         }
+        // Side by side: where nobody answers, each takes its time.
+        join_all(refusals.map(|refusal| self.tell(refusal))).await;
         Ok(())
     }
 

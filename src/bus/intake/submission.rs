@@ -23,7 +23,7 @@ use tokio::{task::JoinSet, time::timeout};
 use tokio_util::sync::CancellationToken;
 
 /// The service's name, by which it is found.
-const NAME: &str = "flywheel";
+pub const NAME: &str = "flywheel";
 
 /// Where sessions are submitted: behind it stands the agent.
 pub const SUBJECT: &str = "swarm.session.submit.*";

@@ -79,7 +79,7 @@ fn a_refusal_quotes_no_secret_and_the_same_message_has_the_same_key() {
 #[test]
 fn a_report_of_any_length_fits_into_a_message() {
     let keys: String =
-        (0..4_000).map(|n| format!(r#""{n}{}": 1, "{n}{}": 2,"#, "k".repeat(80), "k".repeat(80))).collect();
+        (0..600).map(|n| format!(r#""{n}{}": 1, "{n}{}": 2,"#, "k".repeat(600), "k".repeat(600))).collect();
     let data = format!("{{{keys} \"end\": 1}}");
     let report = intake::read(SUBJECT, data.as_bytes(), None).expect_err("keys stand twice");
     let message = Message { subject: SUBJECT.into(), headers: Ok(vec![]), payload: data.into() };
@@ -87,7 +87,7 @@ fn a_report_of_any_length_fits_into_a_message() {
         let refusal = Refusal::new(&message, Report::clone(&report), &cleaner(), max);
         assert!(refusal.report.to_string().len() <= 256 * 1024);
         assert_eq!(refusal.report["valid"], false);
-        assert!(refusal.fact().check_size(max).is_ok());
+        assert!(refusal.fact().check_size(16 * 1024).is_ok());
         assert!(refusal.event(chrono::DateTime::default()).len() <= max);
         assert!(refusal.rejected.reasons.last().is_some_and(|last| last.ends_with(" more")));
     }

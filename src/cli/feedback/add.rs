@@ -3,7 +3,7 @@
 
 use super::{Context, Exit};
 use crate::{
-    accept,
+    accept::{self, FEEDBACK_RECORDED},
     cli::{
         Mistake, again,
         bus::Reach,
@@ -16,7 +16,7 @@ use crate::{
     safety::{Cleaner, Finding, Scope},
     stages::pipeline,
 };
-use flywheel_events::{AgentId, ArtifactType, FeedbackRecorded, Key, Kind, Quality, SessionId, SessionType, Step};
+use flywheel_events::{AgentId, ArtifactType, FeedbackRecorded, Key, Kind, Quality, SessionId, SessionType};
 use flywheel_projections::Session;
 use rust_decimal::Decimal;
 use serde_json::json;
@@ -61,9 +61,6 @@ fn parse_seconds(text: &str) -> Result<Decimal, String> {
     seconds.ok_or_else(|| "expected seconds, not below zero, like 12.5".to_owned())
 }
 
-/// The step of feedback.
-const RECORDED: Step = Step::new("feedback-recorded");
-
 /// Runs the command.
 pub fn run(args: &Args, context: &Context) -> anyhow::Result<Exit> {
     match through(&args.reach, context)? {
@@ -95,7 +92,7 @@ async fn add<L: Log>(store: &L, args: &Args, context: &Context) -> anyhow::Resul
         timestamp: chrono::Local::now().fixed_offset(),
     };
     accept::describe(&findings).iter().for_each(|line| context.console.note(format_args!("warning: {line}")));
-    let key = Key { step: RECORDED, kind: Kind::Feedback, id: feedback.feedback_id(), run: 1 };
+    let key = Key { step: FEEDBACK_RECORDED, kind: Kind::Feedback, id: feedback.feedback_id(), run: 1 };
     let source = format!("/agents/{}", args.agent);
     let fact = NewFact::new(key.clone(), source, &feedback).caused_by(entry.id()).about(args.session);
     fact.check_size(store.event_bytes_max())

@@ -15,9 +15,7 @@ use crate::{
     queue,
     safety::{Cleaner, Scope},
 };
-use flywheel_events::{
-    ArtifactGenerated, ArtifactType, Digest, Key, Kind, PublicationQueued, Step, Target, key::NAMESPACE,
-};
+use flywheel_events::{ArtifactGenerated, ArtifactType, Digest, Key, Kind, PublicationQueued, Target, key::NAMESPACE};
 use serde_json::json;
 use std::path::PathBuf;
 use uuid::Uuid;
@@ -46,9 +44,6 @@ pub(super) fn parse_target(text: &str) -> Result<Target, String> {
     found.ok_or_else(|| format!("expected one of {}", Target::ALL.map(|row| row.1).join(", ")))
 }
 
-/// The step of an artifact that no stage made.
-const ADDED: Step = Step::new("queue-artifact_added");
-
 /// Most bytes of the file.
 const FILE_BYTES_MAX: usize = 256 * 1024;
 
@@ -57,7 +52,7 @@ pub fn run(args: &Args, context: &Context) -> anyhow::Result<Exit> {
     let (artifact, warnings) = artifact(args)?;
     warnings.iter().for_each(|warning| context.console.note(format_args!("warning: {warning}")));
     let id = Uuid::new_v5(&NAMESPACE, artifact.path.as_bytes());
-    let key = Key { step: ADDED, kind: Kind::Publication, id, run: 1 };
+    let key = Key { step: queue::ADDED, kind: Kind::Publication, id, run: 1 };
     let default = queue::default_targets(args.artifact_type);
     // Each once, in the order they were given.
     let mut targets: Vec<Target> = vec![];

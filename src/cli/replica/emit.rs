@@ -1,7 +1,11 @@
 //! Sending metrics while a replica is filled.
 
 use crate::{
-    bus::{Address, connect, metrics::Emitter, replica::Progress},
+    bus::{
+        Address, connect,
+        metrics::{Emitter, Position},
+        replica::Progress,
+    },
     cli::{Context, log},
     log::EmbeddedLog,
     views,
@@ -59,21 +63,22 @@ impl Sender {
     pub(super) async fn send(&mut self) -> anyhow::Result<usize> {
         let (data, log) = (self.data.clone(), self.log.clone());
         let rows = tokio::task::spawn_blocking(move || metrics_of(&data, &log)).await??;
-        let Some(Metrics { rows, position, time }) = rows else { return Ok(0) };
+        let Some(Metrics { rows, epoch, position, time }) = rows else { return Ok(0) };
         let mut emitter = match self.emitter.take() {
             Some(emitter) => emitter,
             None => Emitter::open(connect(&self.address).await?).await?,
         };
-        let sent = emitter.emit(&rows, position, time).await?;
+        let sent = emitter.emit(&rows, Position { epoch: &epoch, position, time }).await?;
         // After an error the next try begins with a new connection.
         self.emitter = Some(emitter);
         Ok(sent)
     }
 }
 
-/// The metrics up to a position, and the time of its fact.
+/// The metrics up to a position of a replica, and the time of its fact.
 struct Metrics {
     rows: Vec<Row>,
+    epoch: String,
     position: u64,
     time: DateTime<Utc>,
 }
@@ -89,5 +94,7 @@ fn metrics_of(data: &Path, log: &EmbeddedLog) -> anyhow::Result<Option<Metrics>>
     let facts = log.read_now(position - 1, 1)?;
     let time = facts.first().and_then(|fact| Envelope::parse(fact.record.event.as_bytes()).ok()?.time());
     let rows = metrics::rows(&connection, position, None)?;
-    Ok(Some(Metrics { rows, position, time: time.unwrap_or_default().to_utc() }))
+    // Facts are here, so the stream they came from is known.
+    let epoch = log.replica_of()?.unwrap_or_default();
+    Ok(Some(Metrics { rows, epoch, position, time: time.unwrap_or_default().to_utc() }))
 }

@@ -31,14 +31,41 @@ pub fn scan(session: &SessionCompleted, world: &World) -> Result<RepoScanned, St
         }
         return Ok(from_session(session, None, "the session names no repository".to_owned()));
     };
-    let Some(origin) = &origin else {
-        let reason = "the session did not come from a file on this machine, so its repo_path leads nowhere".to_owned();
-        return Ok(from_session(session, Some(repo_path), reason));
-    };
+    let Some(origin) = &origin else { return scan_by_name(session, world, repo_path) };
     match open(world, &origin.folder, repo_path) {
         Ok(repo) => from_repository(session, &repo),
         Err(reason) => Ok(from_session(session, Some(repo_path), reason)),
     }
+}
+
+/// Of a session from elsewhere no path leads anywhere here, but its last component may name a repository that was put here to
+/// be read.
+fn scan_by_name(session: &SessionCompleted, world: &World, repo_path: &str) -> Result<RepoScanned, Stop> {
+    let elsewhere = "the session did not come from a file on this machine";
+    if let Some((name, repo)) = last_component(repo_path).and_then(|name| open_by_name(world, name)) {
+        let mut scanned = from_repository(session, &repo)?;
+        scanned.warnings.insert(0, format!("{elsewhere}: the repository that is here as `{name}` was read"));
+        return Ok(scanned);
+    }
+    let reason = match world.repositories.is_empty() {
+        true => format!("{elsewhere}, so its repo_path leads nowhere"),
+        false => format!("{elsewhere}, and no folder that may be read has a repository of its name"),
+    };
+    Ok(from_session(session, Some(repo_path), reason))
+}
+
+/// The repository of this name, with a working tree or bare. One that the folder itself lies in is another.
+fn open_by_name(world: &World, name: String) -> Option<(String, Repo)> {
+    if name.starts_with('.') {
+        return None;
+    }
+    let names = [name.clone(), format!("{name}.git")];
+    let places = world.repositories.iter().flat_map(|folder| names.iter().map(move |name| (folder, name)));
+    let repo = places.into_iter().find_map(|(folder, name)| {
+        let path = world.resolve(folder, name).ok()?;
+        Repo::open(&path, &world.roots, world.git_timeout).ok().filter(|repo| !repo.opened_inside())
+    });
+    Some((name, repo?))
 }
 
 fn open(world: &World, folder: &std::path::Path, repo_path: &str) -> Result<Repo, String> {

@@ -216,3 +216,37 @@ fn a_folder_inside_and_a_link_out_are_told_apart() {
     let scanned = scan(&inside, &world(&sandbox.repo.join("sub"), Some("."))).unwrap();
     assert_eq!(scanned.figures_from, FiguresFrom::Session);
 }
+
+#[test]
+fn a_session_from_elsewhere_finds_its_repository_by_name_where_somebody_put_it() {
+    let sandbox = Sandbox::new();
+    sandbox.grow("a", 2, "feat: a", "2025-12-02T11:00:00Z");
+    sandbox.git_in(
+        &sandbox.root,
+        &["clone", "-q", "--mirror", "repo", "mirror.git"],
+        "2025-12-02T11:00:00Z",
+        "Agent-7",
+    );
+    std::fs::create_dir(sandbox.root.join("empty")).unwrap();
+    let root = || vec![sandbox.root.clone()];
+    let named = World { roots: root(), repositories: root(), ..World::nowhere() };
+    let of = |path: &str, world: &World| {
+        let session = session(json!({ "duration_minutes": 120 }), json!({ "repo_path": path }));
+        scan(&session, world).unwrap()
+    };
+    for path in ["repo", "../repo/", "https://example.org/org/repo", "mirror"] {
+        let scanned = of(path, &named);
+        assert_eq!((scanned.figures_from, scanned.stats.commits), (FiguresFrom::Repository, 1), "{path}");
+        assert!(scanned.warnings[0].contains("the repository that is here as"), "{:?}", scanned.warnings);
+    }
+    // Nothing of that name; no repository of its own; hidden; a folder that may be read and that nobody named.
+    let inside = World { roots: root(), repositories: vec![sandbox.repo.clone()], ..World::nowhere() };
+    std::fs::create_dir(sandbox.repo.join("sub")).unwrap();
+    let unnamed = World { roots: root(), ..World::nowhere() };
+    for (path, world) in [("other", &named), ("empty", &named), (".git", &inside), ("sub", &inside), ("repo", &unnamed)]
+    {
+        let scanned = of(path, world);
+        assert_eq!(scanned.figures_from, FiguresFrom::Session, "{path}");
+        assert!(scanned.unreachable.is_some_and(|why| why.contains("did not come from a file")), "{path}");
+    }
+}

@@ -1,0 +1,104 @@
+//! What stays waits for a bus that is not there yet, says so once, and ends when it is asked to; what answers and is no bus ends
+//! it.
+
+use crate::{
+    nats::Server,
+    place::{Place, Staying},
+    swarm::{Swarm, session, until},
+};
+use async_nats::jetstream::stream::Config;
+use rustix::process::{Pid, Signal, kill_process};
+use std::{
+    fs::File,
+    net::TcpListener,
+    time::{Duration, Instant},
+};
+
+const ALL: [&[&str]; 4] = [&["serve"], &["intake"], &["worker"], &["replica"]];
+
+/// A process of this name, whose words go to a file.
+fn stay(place: &Place, name: &str, url: &str, arguments: &[&str]) -> Staying {
+    let said = File::create(place.path(name)).expect("makes");
+    let mut command = place.command(arguments);
+    command.env("FLYWHEEL_NATS_URL", url).args(["--data", &format!("data-{name}")]);
+    Staying::of(command.stdout(said.try_clone().expect("shares")).stderr(said).spawn().expect("starts"))
+}
+
+fn said(place: &Place, name: &str) -> String {
+    std::fs::read_to_string(place.path(name)).expect("reads")
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn where_nobody_answers_it_waits_and_says_so_once() {
+    let mut server = Server::start();
+    let place = Place::on(&server);
+    assert_eq!(place.run(&["bus", "setup"]).code, 0);
+    server.stop();
+    let staying = ALL.map(|arguments| stay(&place, arguments[0], &server.url, arguments));
+    let leaving = stay(&place, "leaving", &server.url, &["worker", "--stage", "build-scan"]);
+    for name in ["serve", "intake", "worker", "replica", "leaving"] {
+        until("it waits", || async { said(&place, name).contains("waiting for the bus: cannot connect") }).await;
+    }
+    let asked = Instant::now();
+    assert_eq!(leaving.end().code, 0);
+    assert!(asked.elapsed() < Duration::from_secs(5), "it ended after {:?}", asked.elapsed());
+    tokio::task::block_in_place(|| server.start_again());
+    for (command, begun) in
+        [("serve", "taking sessions in, working"), ("intake", "taking sessions in"), ("worker", "working on")]
+    {
+        until("it begins", || async { said(&place, command).contains(begun) }).await;
+    }
+    for (staying, arguments) in staying.into_iter().zip(ALL) {
+        let code = staying.end().code;
+        let said = said(&place, arguments[0]);
+        assert_eq!((code, said.matches("waiting for the bus").count()), (0, 1), "{arguments:?}: {said}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_answers_and_is_no_bus_ends_it_and_what_is_silent_does_not() {
+    let place = Place::alone();
+    let guarded = Server::configured("jetstream { store_dir: \"{store}\" }\nauthorization { token: secret }\n");
+    let silent = TcpListener::bind("127.0.0.1:0").expect("listens");
+    let frozen = format!("nats://{}", silent.local_addr().expect("an address"));
+    let waiting = stay(&place, "frozen", &frozen, &["intake"]);
+    for arguments in ALL {
+        let ran = stay(&place, arguments[0], &guarded.url, arguments).wait();
+        assert_eq!(ran.code, 1);
+        let said = said(&place, arguments[0]);
+        assert!(said.contains("authorization violation") && !said.contains("waiting"), "{said}");
+    }
+    // A server that does not greet is one that was stopped, or a port that leads nowhere yet.
+    until("it waits", || async { said(&place, "frozen").contains("waiting for the bus") }).await;
+    assert_eq!(waiting.end().code, 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_cannot_be_taken_in_keeps_no_process_from_ending_and_is_not_lost() {
+    let swarm = Swarm::new(Duration::from_secs(2)).await;
+    let jetstream = async_nats::jetstream::new(swarm.client.clone());
+    let limit = async |max_bytes| {
+        let stream = jetstream.get_stream("FLYWHEEL").await.expect("is there");
+        let config = Config { max_bytes, ..stream.cached_info().config.clone() };
+        jetstream.update_stream(&config).await.expect("changes");
+    };
+    limit(1).await;
+    for n in 1..=3 {
+        swarm.publish_session(&session(n)).await;
+    }
+    let intake = swarm.start(&["intake"]);
+    let in_hand = async || {
+        let stream = jetstream.get_stream("SWARM").await.expect("is there");
+        stream.consumer_info("intake").await.expect("is there").num_ack_pending
+    };
+    until("they are in hand", || async { in_hand().await == 3 }).await;
+    let server = Pid::from_raw(swarm.server.id().cast_signed()).expect("a process");
+    kill_process(server, Signal::STOP).expect("is there");
+    let asked = Instant::now();
+    let ended = tokio::task::block_in_place(|| intake.terminate());
+    kill_process(server, Signal::CONT).expect("is there");
+    assert!(ended.success() && asked.elapsed() < Duration::from_secs(20), "{ended} after {:?}", asked.elapsed());
+    limit(-1).await;
+    let _intake = swarm.start(&["intake"]);
+    until("everything is in the log", || async { swarm.count_of("session-completed").await == 3 }).await;
+}
