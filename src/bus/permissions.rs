@@ -255,7 +255,8 @@ fn operator() -> Permissions {
 
 /// Writes facts of these steps by what is recorded.
 fn writes(steps: &[Step]) -> Permissions {
-    let publish = std::iter::once(get(LOG)).chain(steps.iter().map(subject_of_step));
+    let look = [format!("$JS.API.STREAM.INFO.{LOG}"), get(LOG)];
+    let publish = look.into_iter().chain(steps.iter().map(subject_of_step));
     Permissions { publish: publish.collect(), ..Permissions::default() }
 }
 
