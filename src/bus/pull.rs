@@ -20,9 +20,11 @@ use tokio::time::Instant;
 /// How long a request waits at the server for a message.
 const WAITS: Duration = Duration::from_secs(2);
 
-/// Most bytes that one request for what is there brings, so that what all stages of a worker ask for finds room. It is more than
-/// any one message has.
-const BYTES_MAX: usize = 16 * 1024 * 1024;
+/// Most bytes that are asked for at once of what is there, so that what all stages of a worker ask for finds room.
+pub(super) const BYTES_MAX: usize = 16 * 1024 * 1024;
+
+/// The least that one request asks for: more than any message has.
+const BYTES_MIN: usize = 2 * 1024 * 1024;
 
 /// How much later than due the server's last word on a request may come.
 const LATE_MAX: Duration = Duration::from_secs(3);
@@ -70,9 +72,10 @@ impl Pull {
         self.open.is_some()
     }
 
-    /// Asks for up to `max` messages that are there now, or [`BYTES_MAX`] bytes of them.
-    pub async fn ask_for_what_is_there(&mut self, max: usize) -> Result<(), Error> {
-        let request = BatchConfig { batch: max, max_bytes: BYTES_MAX, no_wait: true, ..BatchConfig::default() };
+    /// Asks for up to `max` messages that are there now, which have this many bytes at most, or [`BYTES_MIN`].
+    pub async fn ask_for_what_is_there(&mut self, max: usize, bytes: usize) -> Result<(), Error> {
+        let max_bytes = bytes.max(BYTES_MIN);
+        let request = BatchConfig { batch: max, max_bytes, no_wait: true, ..BatchConfig::default() };
         self.ask(request, Duration::ZERO).await
     }
 

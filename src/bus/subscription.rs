@@ -8,7 +8,13 @@
 //! - A server that is away is waited for, with what is in hand: giving it up would count as a try. What it delivers again because
 //!   nobody could hold it meanwhile counts as none.
 
-use super::{BusLog, failed, log::record_of, pull::Pull, setup, topology::LOG};
+use super::{
+    BusLog, failed,
+    log::record_of,
+    pull::{BYTES_MAX, Pull},
+    setup,
+    topology::LOG,
+};
 use crate::{
     log::{Consumer, Delivery, Error, Scope, Subscription},
     telemetry::{measure, trace::TRACEPARENT},
@@ -208,14 +214,14 @@ async fn hold(in_hand: Arc<InHand>, every: Duration) {
 }
 
 impl Part {
-    /// Takes what is there now, up to `max`; of one that had nothing, what its open request has brought since.
-    async fn take(&mut self, max: usize) -> Result<(), Error> {
+    /// Takes what is there now, up to `max` of so many bytes; of one that had nothing, what its open request has brought since.
+    async fn take(&mut self, max: usize, bytes: usize) -> Result<(), Error> {
         if !self.busy {
             return self.wait().now_or_never().unwrap_or(Ok(()));
         }
         // A request that is still open has the first claim on what comes.
         if !self.pull.is_open() {
-            self.pull.ask_for_what_is_there(max).await?;
+            self.pull.ask_for_what_is_there(max, bytes).await?;
         }
         while let Some(message) = self.pull.next().await? {
             self.came.push_back(message);
@@ -244,8 +250,8 @@ impl BusSubscription {
     async fn gather(&mut self, max: usize) -> Result<(), Error> {
         let busy = self.parts.iter().filter(|part| part.busy).count();
         if busy > 0 {
-            let share = max.div_ceil(busy);
-            let taken = join_all(self.parts.iter_mut().map(|part| part.take(share))).await;
+            let (share, bytes) = (max.div_ceil(busy), BYTES_MAX / busy);
+            let taken = join_all(self.parts.iter_mut().map(|part| part.take(share, bytes))).await;
             taken.into_iter().collect::<Result<(), _>>()?;
         } else {
             let waiting = self.parts.iter_mut().map(|part| Box::pin(part.wait()));

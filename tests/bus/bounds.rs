@@ -9,25 +9,22 @@ use flywheel::{
     log::{Consumer, Log as _, NewFact, Scope, Subscription as _},
     runner,
 };
-use flywheel_events::Step;
+use flywheel_events::{Fact as _, Step, StepSkipped};
 use futures::StreamExt as _;
 use std::time::Duration;
-use tokio::time::{sleep, timeout};
+use tokio::time::timeout;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_nobody_takes_is_dropped_beyond_a_bound() {
     let server = Server::start();
     let narrow = Address { url: server.url.clone(), waiting_max: Some(8), ..Address::default() };
-    let (narrow, other) = (connect(&narrow).await.expect("connects"), bus(&server).await);
-    let mut waiting = narrow.client.subscribe("x").await.expect("listens");
-    narrow.client.flush().await.expect("flushes");
-    for _ in 0..100 {
-        other.client.publish("x", "message".into()).await.expect("sends");
+    let client = connect(&narrow).await.expect("connects").client;
+    let mut waiting = client.subscribe("x").await.expect("listens");
+    let mut last = client.subscribe("last").await.expect("listens");
+    for subject in std::iter::repeat_n("x", 100).chain(["last"]) {
+        client.publish(subject, "message".into()).await.expect("sends");
     }
-    other.client.flush().await.expect("flushes");
-    // The answer comes behind them all.
-    narrow.client.flush().await.expect("flushes");
-    sleep(Duration::from_millis(200)).await;
+    timeout(Duration::from_secs(20), last.next()).await.expect("comes, behind them all");
     let mut taken = 0;
     while let Ok(Some(_)) = timeout(Duration::from_millis(200), waiting.next()).await {
         taken += 1;
@@ -43,8 +40,7 @@ async fn what_is_large_comes_a_few_at_a_time_and_none_counts_twice() {
     setup(&bus(&server).await, &topology).await.expect("sets up");
     let log = BusLog::open_for_work(bus(&server).await, topology).await.expect("opens");
     let large = |n| {
-        let skipped =
-            flywheel_events::StepSkipped { reason: "x".repeat(400 * 1024), ..flywheel_events::Fact::example() };
+        let skipped = StepSkipped { reason: "x".repeat(400 * 1024), ..StepSkipped::example() };
         NewFact::new(fact(n).key, "/test", &skipped)
     };
     log.append((1..=FACTS).map(large).collect()).await.expect("appends");

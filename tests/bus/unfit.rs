@@ -17,9 +17,9 @@ async fn what_is_not_as_it_must_be_ends_whoever_needs_it() {
         stream.update_consumer(pull::Config { max_ack_pending: to, ..wanted }).await.expect("updates");
     };
     let ends = async |command: &str, words: &[&str]| {
-        let mut command = swarm.command(&[command]);
-        let ended = tokio::task::spawn_blocking(move || command.output().expect("starts"));
-        let ended = timeout(Duration::from_secs(20), ended).await.expect("it ends by itself").expect("runs");
+        let mut process = tokio::process::Command::from(swarm.command(&[command]));
+        let ended = timeout(Duration::from_secs(20), process.kill_on_drop(true).output()).await;
+        let ended = ended.expect("it ends by itself").expect("starts");
         let said = String::from_utf8_lossy(&ended.stderr).into_owned();
         assert_eq!(ended.status.code(), Some(1), "{said}");
         assert!(words.iter().all(|word| said.contains(word)), "{said}");

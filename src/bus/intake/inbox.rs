@@ -12,7 +12,7 @@ use crate::{
         Address, Bus, BusLog, Life, Topology, connect,
         connect::with_causes,
         failed,
-        pull::Pull,
+        pull::{BYTES_MAX, Pull},
         setup,
         stored::{self, Stored},
         supervise,
@@ -130,7 +130,7 @@ impl<'a> Inbox<'a> {
     /// Waits for messages.
     async fn gather(&mut self) -> Result<(), Error> {
         if !self.pull.is_open() {
-            self.pull.ask_for_what_is_there(IN_HAND_MAX).await?;
+            self.pull.ask_for_what_is_there(IN_HAND_MAX, BYTES_MAX).await?;
         }
         self.receive().await?;
         if self.arrived.is_empty() && !self.pull.is_open() {
