@@ -5,6 +5,7 @@
 //! - A step of a run ends in exactly one outcome; a conflict keeps the stored one.
 //! - A handler that kills its process is counted before it starts, and parked before it starts once too often.
 
+mod bound;
 mod step;
 
 use crate::{
@@ -15,6 +16,8 @@ use crate::{
     templates::Templates,
     world::World,
 };
+use bound::Bound;
+pub use bound::{RERUN_REQUESTED, SESSION_COMPLETED, downstream, looks_behind, step_of};
 use flywheel_events::{FailureClass, Step};
 use futures::{StreamExt as _, future::join_all, stream};
 use rand::RngExt as _;
@@ -24,8 +27,8 @@ use std::{
     sync::Arc,
     time::{Duration, Instant},
 };
-use step::{Bound, How, Seen, Verdict};
-pub use step::{RERUN_REQUESTED, SESSION_COMPLETED, downstream, ended, looks_behind, step_of};
+pub use step::ended;
+use step::{How, Seen, Verdict};
 use tracing::{Instrument as _, Span};
 
 /// Most deliveries of one stage in hand at once.
@@ -76,7 +79,7 @@ pub async fn work<L: Log>(
 ) -> Result<(), Error> {
     let seen = Arc::<Seen>::default();
     let mut stages = tokio::task::JoinSet::new();
-    for bound in step::bind(pipelines).into_iter().filter(|bound| wanted(&bound.step)) {
+    for bound in bound::bind(pipelines).into_iter().filter(|bound| wanted(&bound.step)) {
         stages.spawn(work_on(log.clone(), Arc::new(bound), tools.clone(), seen.clone(), scope.clone()));
     }
     let outcome = tokio::select! {
@@ -91,8 +94,8 @@ pub async fn work<L: Log>(
 
 /// The consumer of every stage of every pipeline.
 pub fn consumers() -> Vec<Consumer> {
-    let consumer = |bound: step::Bound| Consumer { steps: bound.triggers(), name: bound.step, scope: Scope::All };
-    step::bind(crate::stages::pipelines()).into_iter().map(consumer).collect()
+    let consumer = |bound: Bound| Consumer { steps: bound.triggers(), name: bound.step, scope: Scope::All };
+    bound::bind(crate::stages::pipelines()).into_iter().map(consumer).collect()
 }
 
 async fn work_on<L: Log>(
