@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use std::{
     io::{Read as _, Write as _},
     net::TcpStream,
-    path::Path,
+    path::{Path, PathBuf},
     time::Duration,
 };
 
@@ -245,15 +245,20 @@ fn copy(from: &Path, to: &Path) {
     assert!(std::process::Command::new("cp").arg("-a").args([from, to]).status().expect("cp runs").success());
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_server_that_lost_its_last_moments_is_noticed_whatever_came_behind_them() {
+/// A server with five facts, its store, and a copy of that.
+async fn five_and_their_copy() -> (Server, PathBuf, PathBuf) {
     let mut server = Server::start();
-    let stream = log(&server).await;
-    append(&stream, 1..=5).await;
+    append(&log(&server).await, 1..=5).await;
     server.stop();
     let (store, kept) = (server.store(), server.store().with_extension("kept"));
     copy(&store, &kept);
     server.start_again();
+    (server, store, kept)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_lost_its_last_moments_is_noticed_whatever_came_behind_them() {
+    let (mut server, store, kept) = five_and_their_copy().await;
     append(&log(&server).await, 6..=8).await;
     let place = Place::on(&server);
     assert_eq!(place.run(&ONCE).json()["position"], 8);
@@ -276,13 +281,7 @@ async fn a_server_that_lost_its_last_moments_is_noticed_whatever_came_behind_the
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_stream_that_comes_to_its_end_a_moment_later_has_lost_nothing() {
-    let mut server = Server::start();
-    let stream = log(&server).await;
-    append(&stream, 1..=5).await;
-    server.stop();
-    let (store, kept) = (server.store(), server.store().with_extension("kept"));
-    copy(&store, &kept);
-    server.start_again();
+    let (mut server, store, kept) = five_and_their_copy().await;
     let stream = log(&server).await;
     append(&stream, 6..=6).await;
     let place = Place::on(&server);
