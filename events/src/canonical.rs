@@ -50,7 +50,7 @@ impl From<[u8; 32]> for Digest {
 
 impl fmt::Display for Digest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&hex::encode(self.0))
+        f.write_str(const_hex::Buffer::<32>::new().format(&self.0))
     }
 }
 
@@ -61,11 +61,15 @@ impl fmt::Debug for Digest {
 }
 
 impl FromStr for Digest {
-    type Err = hex::FromHexError;
+    type Err = const_hex::FromHexError;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
+        // The decoder takes what begins with `0x`, too.
+        if text.len() != 64 {
+            return Err(Self::Err::InvalidStringLength);
+        }
         let mut bytes = [0; 32];
-        hex::decode_to_slice(text, &mut bytes).map(|()| Self(bytes))
+        const_hex::decode_to_slice(text, &mut bytes).map(|()| Self(bytes))
     }
 }
 
@@ -123,11 +127,11 @@ pub fn digest_and_text(event_type: &str, data: &Value) -> (Digest, String) {
 /// # Errors
 /// When the data is no JSON.
 pub fn is_content(digest: &Digest, event_type: &str, data: &RawValue) -> Result<bool, serde_json::Error> {
-    let mut text = Vec::with_capacity(data.get().len() + event_type.len() + 3);
-    write_string(&mut text, event_type);
-    text.push(b'\n');
-    text.extend_from_slice(data.get().as_bytes());
-    if Digest::of(&text) == *digest {
+    let mut head = Vec::with_capacity(event_type.len() + 3);
+    write_string(&mut head, event_type);
+    head.push(b'\n');
+    let written = Sha256::new().chain_update(head).chain_update(data.get());
+    if Digest(written.finalize().into()) == *digest {
         return Ok(true);
     }
     Ok(content_digest(event_type, &serde_json::from_str(data.get())?) == *digest)

@@ -32,18 +32,19 @@ impl Received {
 
     /// Its context in the form of the W3C, without version and flags.
     pub fn context(&self) -> String {
-        format!("{}-{}", hex::encode(&self.span.trace_id), hex::encode(&self.span.span_id))
+        format!("{}-{}", const_hex::encode(&self.span.trace_id), const_hex::encode(&self.span.span_id))
     }
 
     /// The context of its parent; none where it begins a trace.
     pub fn parent(&self) -> Option<String> {
         let Span { trace_id, parent_span_id, .. } = &self.span;
-        (!parent_span_id.is_empty()).then(|| format!("{}-{}", hex::encode(trace_id), hex::encode(parent_span_id)))
+        (!parent_span_id.is_empty())
+            .then(|| format!("{}-{}", const_hex::encode(trace_id), const_hex::encode(parent_span_id)))
     }
 
     /// The contexts that it is linked to, in order.
     pub fn links(&self) -> Vec<String> {
-        let context = |trace: &[u8], span: &[u8]| format!("{}-{}", hex::encode(trace), hex::encode(span));
+        let context = |trace: &[u8], span: &[u8]| format!("{}-{}", const_hex::encode(trace), const_hex::encode(span));
         let mut links: Vec<_> = self.span.links.iter().map(|link| context(&link.trace_id, &link.span_id)).collect();
         links.sort();
         links

@@ -290,14 +290,7 @@ fn exists(target: &str, scan: &RepoScanned) -> bool {
 
 /// The target without its percent escapes.
 fn decoded(target: &str) -> String {
-    let mut bytes = vec![];
-    let mut rest = target.as_bytes();
-    while let Some((byte, tail)) = rest.split_first() {
-        let escaped = tail.get(..2).filter(|_| *byte == b'%').and_then(|digits| hex::decode(digits).ok());
-        bytes.push(escaped.as_ref().map_or(*byte, |bytes| bytes[0]));
-        rest = if escaped.is_some() { &tail[2..] } else { tail };
-    }
-    String::from_utf8_lossy(&bytes).into_owned()
+    percent_encoding::percent_decode_str(target).decode_utf8_lossy().into_owned()
 }
 
 fn alt_text(page: &Page, _: &str, _: &RepoScanned) -> Judged {
