@@ -65,7 +65,8 @@ impl EmbeddedLog {
     pub fn open(data: &Path, local: &Local) -> Result<Self, sqlite::Error> {
         let path = data.join("log.db");
         let connection = sqlite::open(&path, &sqlite::Kind::LOG)?;
-        let end = last_position(&connection).map_err(|why| sqlite::unusable(&path, &sqlite::Kind::LOG, why))?;
+        let end = writer::prepare(&connection).and_then(|()| last_position(&connection));
+        let end = end.map_err(|why| sqlite::unusable(&path, &sqlite::Kind::LOG, why))?;
         let (announce, written) = watch::channel(0);
         let tail = Arc::new(Tail::behind(end));
         let writer = Writer::start(connection, announce, tail.clone());

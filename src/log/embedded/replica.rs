@@ -7,7 +7,7 @@
 
 use super::{
     head,
-    writer::{End, Row},
+    writer::{self, End, Row},
 };
 use crate::{
     log::{Error, Head},
@@ -21,9 +21,6 @@ use std::{
     path::{Path, PathBuf},
 };
 use uuid::Uuid;
-
-/// Bytes of the file's pages that are kept in memory: the index of the keys, whose order is random.
-const CACHE_KIB: i32 = 128 * 1024;
 
 /// A fact of the stream, checked, and on its way into the file.
 #[derive(Debug, Clone)]
@@ -84,7 +81,7 @@ impl Filler {
     fn with_lock(data: &Path, lock: File) -> Result<Self, Error> {
         let connection = sqlite::open(&data.join("log.db"), &sqlite::Kind::LOG);
         let connection = connection.map_err(|error| Error::File(error.to_string()))?;
-        connection.pragma_update(None, "cache_size", -CACHE_KIB)?;
+        writer::prepare(&connection)?;
         Ok(Self { connection, lock })
     }
 

@@ -2,7 +2,7 @@
 
 use super::{
     Chained, EmbeddedLog, RECORD, chained, head, replica,
-    writer::{End, Row},
+    writer::{self, End, Row},
 };
 use crate::{
     log::{Error, Head},
@@ -98,6 +98,7 @@ impl EmbeddedLog {
     pub fn import(&self, mut lines: impl BufRead, name: &str) -> Result<(u64, u64), Error> {
         let mut connection =
             sqlite::open(&self.inner.path, &sqlite::Kind::LOG).map_err(|e| Error::File(e.to_string()))?;
+        writer::prepare(&connection)?;
         let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         replica::check_is_none(&transaction)?;
         let mut end = End::of(&transaction)?;

@@ -5,7 +5,7 @@ use super::{catch_up, digest, replica, tail::Tail};
 use crate::log::{Appended, Error, NewFact, Record};
 use chrono::{DateTime, SubsecRound as _, Utc};
 use flywheel_events::{Digest, Key};
-use rusqlite::{Connection, OptionalExtension as _, Transaction, TransactionBehavior, params};
+use rusqlite::{Connection, OptionalExtension as _, Transaction, TransactionBehavior, config::DbConfig, params};
 use std::{
     sync::{
         Arc,
@@ -114,6 +114,16 @@ fn append_each(
         }
     }
     Ok(Ok(appended))
+}
+
+/// Bytes of the file's pages that are kept in memory: those of the keys' index, whose order is random.
+const CACHE_KIB: i32 = 64 * 1024;
+
+/// Makes a connection one that writes by [`End`], which sees by itself to what the file's triggers ask of everybody else with
+/// every row: that it stands at the end, and its key nowhere else.
+pub(super) fn prepare(connection: &Connection) -> rusqlite::Result<()> {
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_TRIGGER, false)?;
+    connection.pragma_update(None, "cache_size", -CACHE_KIB)
 }
 
 /// The end of the log inside a write transaction.
