@@ -1,10 +1,13 @@
 //! A message of the stream as a fact for the file: is it one, and do its parts belong together?
 
 use crate::{
-    bus::{publish::DIGEST, stored::Stored},
+    bus::{
+        publish::{DIGEST, digest_in},
+        stored::Stored,
+    },
     log::{Arrived, Error},
 };
-use async_nats::{HeaderValue, Message};
+use async_nats::Message;
 use flywheel_events::{Digest, Key, canonical, catalog, envelope::Envelope};
 use std::{collections::HashSet, sync::LazyLock};
 use uuid::Uuid;
@@ -19,8 +22,8 @@ static KNOWN: LazyLock<HashSet<&str>> =
 /// # Errors
 /// [`Error::Foreign`], naming the position.
 pub(in crate::bus) fn check(position: u64, message: &Message) -> Result<Arrived, Error> {
-    let header = message.headers.as_ref().and_then(|headers| headers.get(DIGEST));
-    check_parts(position, &message.subject, header.map(HeaderValue::as_str), &message.payload)
+    let digest = message.headers.as_ref().and_then(digest_in);
+    check_parts(position, &message.subject, digest, &message.payload)
 }
 
 /// As [`check`], for a message that was read without a delivery.

@@ -23,8 +23,8 @@ use reader::{Batch, Reader};
 use std::time::{Duration, Instant};
 use tokio::sync::{mpsc, watch};
 
-/// Batches that wait for the file's transaction.
-const BATCHES_WAITING_MAX: usize = 4;
+/// Batches that wait for the file's transaction: what is checked while one waits for the disk.
+const BATCHES_WAITING_MAX: usize = 24;
 
 /// Batches that are being checked at once.
 const CHECKS_MAX: usize = 3;
