@@ -16,8 +16,7 @@ use crate::{
     templates::Templates,
     world::World,
 };
-use bound::Bound;
-pub use bound::{RERUN_REQUESTED, SESSION_COMPLETED, downstream, looks_behind, step_of};
+pub use bound::{Bound, RERUN_REQUESTED, SESSION_COMPLETED, bind, downstream, looks_behind, step_of};
 use flywheel_events::{FailureClass, Step};
 use futures::{StreamExt as _, future::join_all, stream};
 use rand::RngExt as _;
@@ -79,7 +78,7 @@ pub async fn work<L: Log>(
 ) -> Result<(), Error> {
     let seen = Arc::<Seen>::default();
     let mut stages = tokio::task::JoinSet::new();
-    for bound in bound::bind(pipelines).into_iter().filter(|bound| wanted(&bound.step)) {
+    for bound in bind(pipelines).into_iter().filter(|bound| wanted(&bound.step)) {
         stages.spawn(work_on(log.clone(), Arc::new(bound), tools.clone(), seen.clone(), scope.clone()));
     }
     let outcome = tokio::select! {
@@ -95,7 +94,7 @@ pub async fn work<L: Log>(
 /// The consumer of every stage of every pipeline.
 pub fn consumers() -> Vec<Consumer> {
     let consumer = |bound: Bound| Consumer { steps: bound.triggers(), name: bound.step, scope: Scope::All };
-    bound::bind(crate::stages::pipelines()).into_iter().map(consumer).collect()
+    bind(crate::stages::pipelines()).into_iter().map(consumer).collect()
 }
 
 async fn work_on<L: Log>(

@@ -3,19 +3,12 @@
 //! What is read is read from the stream's leader, so that a join sees everything that was acknowledged to anybody before.
 
 use super::{
-    Bus, Topology,
-    connect::with_causes,
-    failed,
-    outages::Outages,
-    patience::Patience,
-    publish::{self, DIGEST},
-    setup, stored,
-    subscription::BusSubscription,
-    topology::LOG,
+    Bus, Topology, connect::with_causes, failed, outages::Outages, patience::Patience, publish, setup, stored,
+    subscription::BusSubscription, topology::LOG,
 };
 use crate::log::{Appended, Consumer, Error, Log, NewFact, Record};
 use async_nats::{
-    HeaderMap,
+    HeaderMap, Message,
     jetstream::{
         message::StreamMessage,
         stream::{LastRawMessageErrorKind, RawMessageErrorKind, Stream},
@@ -37,7 +30,6 @@ use std::{
 };
 use tokio::time::Instant;
 use tokio_util::task::TaskTracker;
-use uuid::Uuid;
 
 /// Most bytes of facts that this process keeps of those it has just seen.
 const SEEN_BYTES_MAX: u64 = 64 * 1024 * 1024;
@@ -62,9 +54,9 @@ pub(super) struct Inner {
     pub(super) bus: Bus,
     pub(super) topology: Topology,
     pub(super) stream: Stream<()>,
-    /// Facts by event id, for most of what a stage reads was delivered or published here a moment ago. A fact never
+    /// Facts by key, for most of what a stage reads was delivered or published here a moment ago. A fact never
     /// changes, so what is found here is right, as long as the server that had it does not start anew.
-    seen: Cache<Uuid, Arc<Record>, ByBytes>,
+    seen: Cache<Key, Arc<Record>, ByBytes>,
     /// The connection on which they were seen.
     seen_on: AtomicU64,
     /// Runs that have ended and whose deliveries nobody needs.
@@ -82,8 +74,8 @@ pub(super) struct Inner {
 #[derive(Debug, Clone)]
 struct ByBytes;
 
-impl Weighter<Uuid, Arc<Record>> for ByBytes {
-    fn weight(&self, _: &Uuid, record: &Arc<Record>) -> u64 {
+impl Weighter<Key, Arc<Record>> for ByBytes {
+    fn weight(&self, _: &Key, record: &Arc<Record>) -> u64 {
         record.event.len() as u64 + 256
     }
 }
@@ -179,7 +171,7 @@ impl BusLog {
     }
 
     /// What was seen on the connection that there is: a server that was gone may have lost its last moments.
-    fn seen(&self) -> &Cache<Uuid, Arc<Record>, ByBytes> {
+    fn seen(&self) -> &Cache<Key, Arc<Record>, ByBytes> {
         let connection = *self.inner.bus.connections.borrow();
         if self.inner.seen_on.swap(connection, Ordering::Relaxed) != connection {
             self.inner.seen.clear();
@@ -189,7 +181,26 @@ impl BusLog {
 
     /// Keeps a fact that was just seen.
     pub(super) fn keep(&self, record: Record) {
-        self.seen().insert(record.key.event_id(), Arc::new(record));
+        self.seen().insert(record.key.clone(), Arc::new(record));
+    }
+
+    /// The key of the fact in a message that was delivered. The fact is kept, but where it is already: what was worked out of it
+    /// since is kept with it.
+    ///
+    /// # Errors
+    /// When this program did not write it.
+    pub(super) fn take_in(&self, position: u64, message: &Message) -> Result<Key, Error> {
+        if let Ok(key) = Key::from_subject(&message.subject)
+            && self.seen().get(&key).is_some_and(|seen| seen.position == position)
+        {
+            return Ok(key);
+        }
+        let empty = HeaderMap::new();
+        let headers = message.headers.as_ref().unwrap_or(&empty);
+        let record = record_of(position, &message.subject, headers, &message.payload)?;
+        let key = record.key.clone();
+        self.keep(record);
+        Ok(key)
     }
 
     /// The time of a fact that is recorded now.
@@ -256,7 +267,7 @@ fn record(message: &StreamMessage) -> Result<Record, Error> {
 pub(super) fn record_of(position: u64, subject: &str, headers: &HeaderMap, event: &[u8]) -> Result<Record, Error> {
     let foreign = |what: &str| Error::Foreign(format!("position {position} of the bus's log, on {subject}, {what}"));
     let key = Key::from_subject(subject).map_err(|_| foreign("has no key"))?;
-    let digest = headers.get(DIGEST).and_then(|value| value.as_str().parse().ok());
+    let digest = publish::digest_in(headers).and_then(|digest| digest.parse().ok());
     let digest = digest.ok_or_else(|| foreign("has no digest"))?;
     let event = std::str::from_utf8(event).map_err(|_| foreign("is no text"))?;
     Ok(Record { position, key, digest, event: event.into() })
@@ -274,17 +285,21 @@ impl Log for BusLog {
     }
 
     async fn get(&self, key: &Key) -> Result<Option<Record>, Error> {
-        match self.seen().get(&key.event_id()) {
+        match self.seen().get(key) {
             Some(record) => Ok(Some(Record::clone(&record))),
             None => self.patiently(|| self.stored(key)).await,
         }
     }
 
-    async fn position(&self, key: &Key, _behind: u64) -> Result<Option<u64>, Error> {
-        match self.seen().get(&key.event_id()) {
-            Some(record) => Ok(Some(record.position)),
+    async fn position(&self, key: &Key, behind: u64) -> Result<Option<u64>, Error> {
+        match self.position_at_hand(key, behind).await? {
+            Some(position) => Ok(Some(position)),
             None => Ok(self.get(key).await?.map(|record| record.position)),
         }
+    }
+
+    async fn position_at_hand(&self, key: &Key, _behind: u64) -> Result<Option<u64>, Error> {
+        Ok(self.seen().get(key).map(|record| record.position))
     }
 
     /// The servers of a stream apply what was stored in its order, each at its own pace, and a delivery may come from one that is

@@ -17,7 +17,7 @@ use crate::{
     },
 };
 use async_nats::{
-    HeaderMap, HeaderValue,
+    HeaderMap, HeaderName, HeaderValue,
     jetstream::{
         self,
         context::{PublishAckFuture, PublishError, PublishErrorKind},
@@ -25,13 +25,20 @@ use async_nats::{
     },
 };
 use bytes::Bytes;
-use flywheel_events::{Digest, Key, envelope::CONTENT_TYPE};
+use flywheel_events::{Digest, Key, Kind, envelope::CONTENT_TYPE};
 use std::{error::Error as _, time::Duration};
 use tokio::time::Instant;
 use tracing::{Instrument as _, Span};
 
 /// The header with the digest of a fact's content.
 pub(super) const DIGEST: &str = "Flywheel-Digest";
+
+/// The digest of a fact's content, as the headers of its message have it.
+pub(super) fn digest_in(headers: &HeaderMap) -> Option<&str> {
+    // A name that is not checked anew for every message.
+    static NAME: HeaderName = HeaderName::from_static(DIGEST);
+    headers.get(NAME.clone()).map(HeaderValue::as_str)
+}
 
 /// The first wait before a message is published again, doubled each time.
 const RETRY_FIRST: Duration = Duration::from_millis(50);
@@ -131,7 +138,7 @@ fn headers(digest: &Digest, subject: &str, traceparent: Option<String>) -> Resul
 /// 32 hexadecimal digits of the hash of subject and digest.
 fn message_id(subject: &str, digest: &Digest) -> String {
     let hash = Digest::of(format!("{subject}\n{digest}").as_bytes());
-    hex::encode(&hash.as_bytes()[..16])
+    const_hex::encode(&hash.as_bytes()[..16])
 }
 
 fn headers_bytes(headers: &HeaderMap) -> usize {
@@ -142,11 +149,13 @@ fn headers_bytes(headers: &HeaderMap) -> usize {
 }
 
 async fn settle(log: &BusLog, sent: Sent) -> Result<Appended, Error> {
-    let (step, span, mut since) = (sent.key.step.clone(), sent.span.clone(), None);
+    let (step, kind, span, mut since) = (sent.key.step.clone(), sent.key.kind, sent.span.clone(), None);
     let outcome = settle_in(log, sent, &mut since).instrument(span.clone()).await;
     let word = match &outcome {
         Ok(Appended::Appended(_)) => "appended",
         Ok(Appended::Duplicate(_)) => "duplicate",
+        // Equal content is queued once, by whichever session was first.
+        Ok(Appended::Conflict(_)) if kind == Kind::Publication => "duplicate",
         Ok(Appended::Conflict(_)) => "conflict",
         Err(_) => "failed",
     };

@@ -10,7 +10,6 @@
 
 use super::{
     BusLog, failed,
-    log::record_of,
     pull::{BYTES_MAX, Pull},
     setup,
     topology::LOG,
@@ -134,28 +133,22 @@ impl BusSubscription {
             let info = message.info().map_err(|error| failed("read a delivery", error))?;
             let position = info.stream_sequence;
             let attempts = self.log.tries(info.delivered, info.published.unix_timestamp());
-            let empty = async_nats::HeaderMap::new();
-            let headers = message.headers.as_ref().unwrap_or(&empty);
-            let record = record_of(position, &message.subject, headers, &message.payload);
-            let traceparent = headers.get(TRACEPARENT).map(|value| value.as_str().to_owned());
+            let traceparent = message.headers.as_ref().and_then(|headers| headers.get(TRACEPARENT));
+            let traceparent = traceparent.map(|value| value.as_str().to_owned());
+            let key = self.log.take_in(position, &message);
             let reply = Reply(Arc::new(message.split().1));
-            let record = match record {
-                Ok(record) => record,
+            match key {
+                Ok(key) if self.wants(&key) => {
+                    let consumer = self.consumer.name.clone();
+                    measure::delivered(consumer.as_str(), attempts);
+                    self.arrived.push_back((Delivery { consumer, position, key, attempts, traceparent }, reply));
+                }
+                Ok(_) => reply.say(AckKind::Ack).await?,
                 Err(error) => {
                     // Whoever folds the log stops at it; a stage has nothing to do with it.
                     tracing::error!("{error}: passed over");
                     reply.say(AckKind::Ack).await?;
-                    continue;
                 }
-            };
-            if self.wants(&record.key) {
-                let (consumer, key) = (self.consumer.name.clone(), record.key.clone());
-                measure::delivered(consumer.as_str(), attempts);
-                let delivery = Delivery { consumer, position, key, attempts, traceparent };
-                self.log.keep(record);
-                self.arrived.push_back((delivery, reply));
-            } else {
-                reply.say(AckKind::Ack).await?;
             }
         }
         Ok(())

@@ -189,6 +189,14 @@ pub trait Log: Clone + Send + Sync + 'static {
     /// When the storage fails.
     fn position(&self, key: &Key, behind: u64) -> impl Future<Output = Result<Option<u64>, Error>> + Send;
 
+    /// As [`position`](Self::position), but where it is not known without asking a server, it may be there all the same.
+    ///
+    /// # Errors
+    /// When the storage fails.
+    fn position_at_hand(&self, key: &Key, behind: u64) -> impl Future<Output = Result<Option<u64>, Error>> + Send {
+        self.position(key, behind)
+    }
+
     /// Waits until reading sees everything up to the position of a delivery that was handed out, where it may not yet. Whether it may
     /// not have, so that what was not found before may be there now.
     ///

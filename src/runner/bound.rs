@@ -21,6 +21,8 @@ pub struct Bound {
     pub(super) needs: Vec<(Step, &'static str, bool)>,
     /// Every other step and whether it makes an artifact, where it needs all of them.
     pub(super) others: Vec<(Step, bool)>,
+    /// Those of the steps it needs on which no other of them rests: with their outcomes all others are there too.
+    pub(super) last: Vec<Step>,
 }
 
 /// The step of a stage in a pipeline.
@@ -55,9 +57,24 @@ fn bind_one(pipeline: &'static Pipeline) -> Vec<Bound> {
                 }
             }
         }
-        bound.push(Bound { step: step.clone(), row, pipeline: pipeline.session_type.as_str(), needs, others: all });
+        let pipeline = pipeline.session_type.as_str();
+        let mut next = Bound { step: step.clone(), row, pipeline, needs, others: all, last: vec![] };
+        let rested_on: Vec<Step> = next.inputs().flat_map(|step| behind(&bound, step)).collect();
+        next.last = next.inputs().filter(|step| !rested_on.contains(step)).cloned().collect();
+        bound.push(next);
     }
     bound
+}
+
+/// The steps that a step rests on, however many steps lie between. A need stands before whoever needs it, as a test checks.
+fn behind(bound: &[Bound], step: &Step) -> Vec<Step> {
+    let mut wanted = vec![step];
+    for bound in bound.iter().rev().filter(|bound| bound.others.is_empty()) {
+        if wanted.contains(&&bound.step) {
+            wanted.extend(bound.needs.iter().map(|(need, ..)| need));
+        }
+    }
+    wanted.into_iter().skip(1).cloned().collect()
 }
 
 /// These steps of a pipeline and every step downstream of one of them, in the order of the table.
@@ -65,8 +82,7 @@ pub fn downstream(pipeline: &'static Pipeline, of: &[Step]) -> Vec<Step> {
     let mut found: Vec<Step> = vec![];
     // A need stands before whoever needs it, as a test checks.
     for bound in bind_one(pipeline) {
-        let mut needs = bound.needs.iter().map(|(step, ..)| step).chain(bound.others.iter().map(|(step, _)| step));
-        if of.contains(&bound.step) || needs.any(|step| found.contains(step)) {
+        if of.contains(&bound.step) || bound.inputs().any(|step| found.contains(step)) {
             found.push(bound.step);
         }
     }
@@ -75,29 +91,30 @@ pub fn downstream(pipeline: &'static Pipeline, of: &[Step]) -> Vec<Step> {
 
 /// The steps that a step rests on and that look at the world, however many steps lie between, in the order of the table.
 pub fn looks_behind(pipeline: &'static Pipeline, step: &Step) -> Vec<Step> {
-    let mut wanted = vec![step.clone()];
-    let mut found = vec![];
-    for bound in bind_one(pipeline).into_iter().rev().filter(|bound| bound.others.is_empty()) {
-        if wanted.contains(&bound.step) {
-            wanted.extend(bound.needs.into_iter().map(|(need, ..)| need));
-            if bound.row.world && bound.step != *step {
-                found.insert(0, bound.step);
-            }
-        }
-    }
-    found
+    let bound = bind_one(pipeline);
+    let behind = behind(&bound, step);
+    bound.into_iter().filter(|bound| bound.row.world && behind.contains(&bound.step)).map(|bound| bound.step).collect()
 }
 
 impl Bound {
-    /// The steps whose facts may make this one due.
+    /// The steps whose facts may make this one due: a run that repeats a step repeats whatever rests on it.
     pub fn triggers(&self) -> Vec<Step> {
-        let needs = self.needs.iter().map(|(step, ..)| step);
-        let mut triggers: Vec<Step> = needs.chain(self.others.iter().map(|(step, _)| step)).cloned().collect();
+        let mut triggers = self.last.clone();
         if triggers.is_empty() {
             triggers.push(SESSION_COMPLETED);
         }
         triggers.push(RERUN_REQUESTED);
         triggers
+    }
+
+    /// The steps whose outcomes it is given.
+    pub fn inputs(&self) -> impl Iterator<Item = &Step> {
+        self.needs.iter().map(|(step, ..)| step).chain(self.others.iter().map(|(step, _)| step))
+    }
+
+    /// Whether running it once more than needed changes nothing: what it says follows from its inputs, and is one fact.
+    pub(super) fn is_repeatable(&self) -> bool {
+        !self.row.world && self.others.is_empty()
     }
 
     /// Whether it looks at the world, and so may take its time.
@@ -123,6 +140,21 @@ mod tests {
         check(SessionType::Build, "build-scan", &all);
         check(SessionType::Trade, "trade-journal", &["trade-journal", "trade-ready"]);
         check(SessionType::Trade, "build-scan", &[]);
+    }
+
+    #[test]
+    fn a_step_is_triggered_by_the_last_of_what_it_needs() {
+        let check = |session_type, of: &str, expect: &[&str]| {
+            let bound = bind_one(pipeline(session_type)).into_iter().find(|bound| bound.step.as_str() == of);
+            let mut triggers = bound.expect("a stage").triggers();
+            assert_eq!(triggers.pop(), Some(RERUN_REQUESTED));
+            assert_eq!(triggers.iter().map(Step::as_str).collect::<Vec<_>>(), expect, "{of}");
+        };
+        check(SessionType::Trade, "trade-normalize", &["session-completed"]);
+        check(SessionType::Trade, "trade-lessons", &["trade-summarize"]);
+        check(SessionType::Trade, "trade-ready", &["trade-equity_curve", "trade-journal", "trade-thread"]);
+        check(SessionType::Build, "build-story", &["build-scan"]);
+        check(SessionType::Build, "build-readme", &["build-story"]);
     }
 
     #[test]

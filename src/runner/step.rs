@@ -142,7 +142,11 @@ async fn find<L: Log>(log: &L, stage: &Bound, seen: &Seen, delivery: &Delivery) 
     }
     let Some(asked) = asked_for(log, &stage.step, session, run).await? else { return Ok(Found::Missing) };
     let key = Key::session(stage.step.clone(), session, run);
-    if log.position(&key, begun).await?.is_some() {
+    let has_ended = match delivery.attempts == 1 && stage.is_repeatable() {
+        true => log.position_at_hand(&key, begun).await?,
+        false => log.position(&key, begun).await?,
+    };
+    if has_ended.is_some() {
         return Ok(Found::Nothing);
     }
     if run == 1 && !all_there(log, stage, session, begun).await? {
@@ -202,8 +206,7 @@ struct OfType {
 /// Whether everything a step needs of the first run is recorded: most deliveries to a step with several needs come too
 /// early, and this costs no fact's text.
 async fn all_there<L: Log>(log: &L, stage: &Bound, session: SessionId, begun: u64) -> Result<bool, Error> {
-    let needs = stage.needs.iter().map(|(step, ..)| step);
-    for step in needs.chain(stage.others.iter().map(|(step, _)| step)) {
+    for step in &stage.last {
         if log.position(&Key::session(step.clone(), session, 1), begun).await?.is_none() {
             return Ok(false);
         }

@@ -204,10 +204,10 @@ async fn what_is_missing_is_looked_for_again_where_reading_was_behind() {
     let log = EmbeddedLog::open(folder.path(), &Local::open(folder.path()).expect("opens")).expect("opens");
     let session = SessionCompleted { session_type: SessionType::Trade, ..SessionCompleted::example() };
     let id = session.session_id;
-    let bound = bound::bind(crate::stages::pipelines());
+    let bound = bind(crate::stages::pipelines());
     let stage = bound.iter().find(|bound| bound.step.as_str() == "trade-ready").expect("is one");
     let mut facts = vec![NewFact::new(Key::session(SESSION_COMPLETED, id, 1), "/test", &session)];
-    for step in stage.triggers().into_iter().filter(|step| *step != RERUN_REQUESTED) {
+    for step in stage.inputs().cloned() {
         let skipped = StepSkipped { session_id: id, step: step.to_string(), ..StepSkipped::example() };
         facts.push(NewFact::new(Key::session(step, id, 1), "/test", &skipped));
     }

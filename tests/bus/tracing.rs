@@ -9,7 +9,7 @@ use crate::{
 use flywheel::{
     bus::Topology,
     log::{Consumer, Record},
-    runner,
+    runner, stages,
 };
 use futures::StreamExt as _;
 use serde_json::json;
@@ -231,6 +231,7 @@ fn the_tree_is_whole(trace: &Traces, agent: Option<&str>, facts: &[Record], sess
         let by = if step == "session-completed" { "intake" } else { step };
         assert_eq!(maker(fact).span.name, format!("process {by}"), "who published {step}, in\n{trace}");
     }
+    let stages = runner::bind(stages::pipelines());
     for consumer in trade_consumers() {
         let name = consumer.name.as_str();
         let process = if FIRST.contains(&name) { "first" } else { "second" };
@@ -247,7 +248,9 @@ fn the_tree_is_whole(trace: &Traces, agent: Option<&str>, facts: &[Record], sess
                 continue;
             }
             // What it needs beside the fact that it was given is linked.
-            let others = delivered(&facts, &consumer).into_iter().filter(|other| other.key != fact.key);
+            let stage = stages.iter().find(|stage| stage.step == consumer.name).expect("is one");
+            let needs: Vec<_> = stage.inputs().collect();
+            let others = facts.iter().filter(|other| needs.contains(&&other.key.step) && other.key != fact.key);
             let mut expect: Vec<String> = others.map(|other| maker(other).context()).collect();
             expect.sort();
             assert_eq!(span.links(), expect, "links of {name} under {} in\n{trace}", fact.key);
