@@ -1,6 +1,8 @@
 //! What makes two facts the same: canonical content and its digest.
 
-use crate::text;
+mod serializer;
+
+use crate::{Fact, SessionCompleted, text};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::{Map, Value, value::RawValue};
@@ -108,11 +110,9 @@ pub fn content_digest(event_type: &str, data: &Value) -> Digest {
 
 /// The digest of a fact's content, and its data as text: JSON in which numbers stand as they were given.
 pub fn digest_and_text(event_type: &str, data: &Value) -> (Digest, String) {
-    let mut out = Writer { text: Vec::with_capacity(4096), as_given: true };
-    write_string(&mut out.text, event_type);
-    out.text.push(b'\n');
-    let begins = out.text.len();
-    let is_session = event_type == <crate::SessionCompleted as crate::Fact>::TYPE;
+    let mut out = Writer::new();
+    let begins = out.begin(event_type);
+    let is_session = event_type == SessionCompleted::TYPE;
     out.value(data, if is_session { &["artifacts", "pipeline_status"] } else { &[] });
     let digest = Digest::of(&out.text);
     if !out.as_given {
@@ -122,15 +122,33 @@ pub fn digest_and_text(event_type: &str, data: &Value) -> (Digest, String) {
     (digest, out.finish())
 }
 
+/// As [`digest_and_text`] of the value that a fact serialises to, which is made only where it has to be.
+pub fn digest_and_text_of<F: Fact>(fact: &F) -> (Digest, String) {
+    let of_value = || digest_and_text(F::TYPE, &serde_json::to_value(fact).expect("a fact is plain JSON"));
+    if F::TYPE == SessionCompleted::TYPE {
+        return of_value();
+    }
+    let mut out = Writer::new();
+    let begins = out.begin(F::TYPE);
+    fact.serialize(&mut out).expect("a fact is plain JSON");
+    if !out.as_given {
+        return of_value();
+    }
+    let digest = Digest::of(&out.text);
+    out.text.drain(..begins);
+    let direct = (digest, out.finish());
+    debug_assert_eq!(direct, of_value());
+    direct
+}
+
 /// Whether data has this digest as its content. Data that is written canonically, as most facts are, is not parsed for it.
 ///
 /// # Errors
 /// When the data is no JSON.
 pub fn is_content(digest: &Digest, event_type: &str, data: &RawValue) -> Result<bool, serde_json::Error> {
-    let mut head = Vec::with_capacity(event_type.len() + 3);
-    write_string(&mut head, event_type);
-    head.push(b'\n');
-    let written = Sha256::new().chain_update(head).chain_update(data.get());
+    let mut head = Writer::new();
+    head.begin(event_type);
+    let written = Sha256::new().chain_update(head.text).chain_update(data.get());
     if Digest(written.finalize().into()) == *digest {
         return Ok(true);
     }
@@ -139,7 +157,7 @@ pub fn is_content(digest: &Digest, event_type: &str, data: &RawValue) -> Result<
 
 /// Canonical JSON: keys sorted by their bytes, no white space, numbers as exact decimals (`1.50`, `15e-1` → `1.5`).
 pub fn to_string(value: &Value) -> String {
-    let mut out = Writer { text: vec![], as_given: true };
+    let mut out = Writer::new();
     out.value(value, &[]);
     out.finish()
 }
@@ -152,6 +170,17 @@ struct Writer {
 }
 
 impl Writer {
+    fn new() -> Self {
+        Self { text: Vec::with_capacity(4096), as_given: true }
+    }
+
+    /// Writes what stands before the data where a digest is taken of both: the type. Where the data begins.
+    fn begin(&mut self, event_type: &str) -> usize {
+        write_string(&mut self.text, event_type);
+        self.text.push(b'\n');
+        self.text.len()
+    }
+
     fn value(&mut self, value: &Value, skip: &[&str]) {
         match value {
             Value::Null => self.text.extend_from_slice(b"null"),
@@ -281,7 +310,7 @@ mod tests {
             ("12345678901234567890123456789.123456789", "12345678901234567890123456789.123456789"),
         ] {
             assert_eq!(canonical_number(text), expected, "{text}");
-            let mut written = Writer { text: vec![], as_given: true };
+            let mut written = Writer::new();
             written.number(text);
             assert_eq!((written.as_given, &*written.finish()), (text == expected, expected), "{text}");
         }
@@ -302,7 +331,7 @@ mod tests {
 
     #[test]
     fn text_is_data_as_it_was_given() {
-        let session = <crate::SessionCompleted as crate::Fact>::TYPE;
+        let session = SessionCompleted::TYPE;
         for (event_type, given) in [
             ("x.y", r#"{"a":[1,-2.5,null,true],"b":"ü\n"}"#),
             ("x.y", r#"{"a":[1.50,1e2],"artifacts":{}}"#),

@@ -40,18 +40,55 @@ pub struct NewFact {
     id: Uuid,
     /// JSON.
     data: String,
+    /// The same as its type, where that is at hand.
+    typed: Option<Typed>,
+}
+
+/// Data as its type, whichever that is.
+type Typed = Arc<dyn Any + Send + Sync>;
+
+/// A fact whose type is not known where it is passed on.
+pub trait AnyFact: Any + Send + Sync {
+    /// Its data.
+    fn value(&self) -> Value;
+
+    /// The digest of its content, and its data as text.
+    fn digest_and_text(&self) -> (Digest, String);
+}
+
+impl<F: Fact> AnyFact for F {
+    fn value(&self) -> Value {
+        serde_json::to_value(self).expect("a fact is plain JSON")
+    }
+
+    fn digest_and_text(&self) -> (Digest, String) {
+        canonical::digest_and_text_of(self)
+    }
 }
 
 impl NewFact {
     /// A fact with its content's digest worked out.
     pub fn new<F: Fact>(key: Key, source: impl Into<String>, fact: &F) -> Self {
-        let value = serde_json::to_value(fact).expect("a fact is plain JSON");
-        Self::of_value(key, F::TYPE, source, &value)
+        Self::of_text(key, F::TYPE, source, canonical::digest_and_text_of(fact))
     }
 
     /// A fact whose data is JSON already.
     pub fn of_value(key: Key, event_type: &'static str, source: impl Into<String>, data: &Value) -> Self {
-        let (digest, data) = canonical::digest_and_text(event_type, data);
+        Self::of_text(key, event_type, source, canonical::digest_and_text(event_type, data))
+    }
+
+    /// A fact that is kept as its type, for whoever asks for it here.
+    pub fn of_any(key: Key, event_type: &'static str, source: impl Into<String>, fact: Arc<dyn AnyFact>) -> Self {
+        let text = fact.digest_and_text();
+        Self { typed: Some(fact), ..Self::of_text(key, event_type, source, text) }
+    }
+
+    fn of_text(
+        key: Key,
+        event_type: &'static str,
+        source: impl Into<String>,
+        (digest, data): (Digest, String),
+    ) -> Self {
         Self {
             session: key.session_id(),
             subject: key.id.to_string(),
@@ -62,6 +99,7 @@ impl NewFact {
             source: source.into(),
             cause: None,
             traceparent: None,
+            typed: None,
             key,
         }
     }
@@ -112,7 +150,7 @@ impl NewFact {
         if event.len() > EVENT_BYTES_MAX {
             return Err(Error::TooLarge { key: Box::new(self.key.clone()), size: event.len(), max: EVENT_BYTES_MAX });
         }
-        Ok(Event::new(event, Some((self.event_type, data_begins))))
+        Ok(Event::new(event, Some((self.event_type, data_begins)), self.typed.clone()))
     }
 
     /// The text of the event, and where its data begins.
@@ -143,12 +181,13 @@ struct Shared {
     /// Of one that this process has written: its type, and where its data begins.
     written: Option<(&'static str, usize)>,
     /// The data as the type that it was first asked for as.
-    decoded: OnceLock<Arc<dyn Any + Send + Sync>>,
+    decoded: OnceLock<Typed>,
 }
 
 impl Event {
-    fn new(text: String, written: Option<(&'static str, usize)>) -> Self {
-        Self(Arc::new(Shared { text, written, decoded: OnceLock::new() }))
+    fn new(text: String, written: Option<(&'static str, usize)>, typed: Option<Typed>) -> Self {
+        let decoded = typed.map_or_else(OnceLock::new, OnceLock::from);
+        Self(Arc::new(Shared { text, written, decoded }))
     }
 
     /// Its type, and its data.
@@ -177,13 +216,13 @@ impl Event {
 
 impl From<&str> for Event {
     fn from(text: &str) -> Self {
-        Self::new(text.to_owned(), None)
+        Self::new(text.to_owned(), None, None)
     }
 }
 
 impl From<String> for Event {
     fn from(text: String) -> Self {
-        Self::new(text, None)
+        Self::new(text, None, None)
     }
 }
 
@@ -236,9 +275,10 @@ impl Data {
     ///
     /// # Errors
     /// When it is not of that shape.
-    pub fn shared<T: DeserializeOwned + Send + Sync + 'static>(&self) -> Result<Arc<T>, serde_json::Error> {
+    pub fn shared<T: Fact>(&self) -> Result<Arc<T>, serde_json::Error> {
         let decoded = &self.event.0.decoded;
-        if let Some(known) = decoded.get().and_then(|known| known.clone().downcast().ok()) {
+        if let Some(known) = decoded.get().and_then(|known| known.clone().downcast::<T>().ok()) {
+            debug_assert_eq!(*known, self.decode()?, "what is written is what is read");
             return Ok(known);
         }
         let data = Arc::new(self.decode::<T>()?);

@@ -10,7 +10,7 @@ pub mod embedded;
 mod fact;
 
 pub use embedded::{Arrived, Audit, Chained, EmbeddedLog, Fault, Filler, HOLE, Line};
-pub use fact::{Data, Event, NewFact, Record};
+pub use fact::{AnyFact, Data, Event, NewFact, Record};
 
 use flywheel_events::{Digest, Key, SessionId, Step};
 use std::{

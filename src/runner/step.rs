@@ -6,7 +6,7 @@ use super::{
 };
 use crate::{
     accept,
-    log::{Delivery, Error, Event, Log, NewFact, Record},
+    log::{AnyFact, Delivery, Error, Event, Log, NewFact, Record},
     queue,
     stages::{Ended, Inputs, Made, MadeStep, Stop},
 };
@@ -15,8 +15,9 @@ use flywheel_events::{
     SessionType, Step, StepFailed, StepSkipped, envelope::EVENT_BYTES_MAX,
 };
 use serde::Deserialize;
-use serde_json::Value;
+
 use std::{
+    any::Any,
     collections::{BTreeMap, HashMap},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
@@ -288,12 +289,7 @@ impl Bound {
             return self.without_its_need(&call, tools, ended);
         }
         match (self.row.call)(&inputs) {
-            Ok(mut value) => {
-                if self.row.world {
-                    accept::clean_world(&mut value, &tools.cleaner);
-                }
-                self.completed(&call, tools, &value)
-            }
+            Ok(fact) => self.completed(&call, tools, fact),
             Err(Stop::Refused { message, hint }) => self.failed(&call, tools, FailureClass::Refused, message, hint),
             Err(Stop::NothingToDo(reason)) => self.skipped(&call, tools, reason),
             Err(Stop::World(error)) if call.attempts < ATTEMPTS_MAX => {
@@ -317,9 +313,9 @@ impl Bound {
         }
     }
 
-    fn completed(&self, call: &Call, tools: &Tools, value: &Value) -> Verdict {
-        let size = value.get("size").and_then(Value::as_u64);
-        if let Some(size) = size.filter(|size| self.row.makes_artifact() && *size > ARTIFACT_BYTES_MAX) {
+    fn completed(&self, call: &Call, tools: &Tools, made: Arc<dyn AnyFact>) -> Verdict {
+        let artifact = <dyn Any>::downcast_ref::<ArtifactGenerated>(&*made);
+        if let Some(size) = artifact.map(|artifact| artifact.size).filter(|size| *size > ARTIFACT_BYTES_MAX) {
             let message = format!("the artifact has {size} bytes, and {ARTIFACT_BYTES_MAX} is the most");
             let hint = "split the session into shorter ones, or shorten the template";
             return self.failed(call, tools, FailureClass::TooLarge, message, Some(hint.into()));
@@ -330,7 +326,15 @@ impl Bound {
                 call.artifacts.iter().flat_map(|artifact| queue::items(artifact)).map(|fact| self.stamped(call, fact)),
             );
         }
-        facts.push(self.stamped(call, NewFact::of_value(call.key.clone(), self.row.emits, self.source(), value)));
+        let (key, source) = (call.key.clone(), self.source());
+        let fact = if self.row.world {
+            let mut value = made.value();
+            accept::clean_world(&mut value, &tools.cleaner);
+            NewFact::of_value(key, self.row.emits, source, &value)
+        } else {
+            NewFact::of_any(key, self.row.emits, source, made)
+        };
+        facts.push(self.stamped(call, fact));
         // The log would refuse it, and everything beside it would wait for ever.
         if let Some(error) = facts.iter().find_map(|fact| fact.check_size(call.event_bytes_max).err()) {
             let split = "split the session into shorter ones";

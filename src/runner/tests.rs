@@ -4,12 +4,12 @@ use super::*;
 use crate::{
     local::Local,
     log::{Appended, EmbeddedLog, NewFact, Record},
-    stages::{Inputs, Row, Stop, graph::stage, ready},
+    stages::{Stop, graph::stage, ready},
     world::World,
 };
 use flywheel_events::{
-    CreationExtracted, Fact, FailureClass, Key, LessonsExtracted, Outcome, RepoScanned, SessionCompleted, SessionId,
-    SessionReady, SessionType, StepFailed, StepSkipped, StoryExtracted, TradesNormalized, TradingSummarized,
+    Claim, CreationExtracted, Fact, FailureClass, Key, LessonsExtracted, Outcome, RepoScanned, SessionCompleted,
+    SessionId, SessionReady, SessionType, StepFailed, StepSkipped, StoryExtracted, TradesNormalized, TradingSummarized,
 };
 use std::{
     collections::{HashMap, HashSet},
@@ -39,7 +39,8 @@ fn refuses(_: &SessionCompleted) -> Result<TradesNormalized, Stop> {
 }
 
 fn says_too_much(_: &SessionCompleted) -> Result<CreationExtracted, Stop> {
-    unreachable!("its row has another call")
+    let claim = Claim { field: "x".repeat(2 * 1024 * 1024), claimed: 1, listed: 0 };
+    Ok(CreationExtracted { claims: vec![claim], ..CreationExtracted::example() })
 }
 
 fn needs_what_panicked(_: &RepoScanned) -> Result<TradingSummarized, Stop> {
@@ -52,7 +53,6 @@ fn works(_: &SessionCompleted) -> Result<LessonsExtracted, Stop> {
 
 fn table() -> &'static [Pipeline] {
     static TABLE: LazyLock<[Pipeline; 1]> = LazyLock::new(|| {
-        let too_much = |_: &Inputs<'_>| Ok(serde_json::json!({ "text": "x".repeat(2 * 1024 * 1024) }));
         [Pipeline {
             session_type: SessionType::Build,
             about: "A table of stubs.",
@@ -60,7 +60,7 @@ fn table() -> &'static [Pipeline] {
                 stage("panics", "Panics.", panics),
                 stage("stumbles", "Works at the third attempt.", stumbles),
                 stage("refuses", "Refuses.", refuses),
-                Row { call: Box::new(too_much), ..stage("loud", "Says too much.", says_too_much) },
+                stage("loud", "Says too much.", says_too_much),
                 stage("bereft", "Lacks its need.", needs_what_panicked),
                 stage("works", "Works.", works),
                 ready(),

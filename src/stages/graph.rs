@@ -4,9 +4,13 @@
 //! the outcomes of all other steps, [`&Templates`](Templates) how text is made, and [`&World`](World) the world:
 //! a stage without the last is pure. Nothing about a stage's inputs or output is repeated anywhere else.
 
-use crate::{log::Data, templates::Templates, world::World};
+use crate::{
+    log::{AnyFact, Data},
+    templates::Templates,
+    world::World,
+};
 use flywheel_events::{ArtifactGenerated, ArtifactType, Fact, SessionCompleted, StepFailed, StepSkipped};
-use serde_json::Value;
+
 use std::{collections::BTreeMap, fmt, sync::Arc};
 
 /// One fact a stage needs.
@@ -242,7 +246,7 @@ stage_of!(A a, B b, C c, D d, E e);
 stage_of!(A a, B b, C c, D d, E e, F f);
 
 /// A stage's function with its types worn off.
-type Call = Box<dyn Fn(&Inputs<'_>) -> Result<Value, Stop> + Send + Sync>;
+type Call = Box<dyn Fn(&Inputs<'_>) -> Result<Arc<dyn AnyFact>, Stop> + Send + Sync>;
 
 /// A row of the table. Everything else (deliveries, documentation, graph, labels) reads this.
 pub struct Row {
@@ -284,10 +288,7 @@ pub fn stage<P, S: Stage<P>>(name: &'static str, about: &'static str, function: 
         emits: S::Output::TYPE,
         world: S::looks_at_the_world(),
         makes: None,
-        call: Box::new(move |inputs| {
-            let output = function.call(inputs)?;
-            Ok(serde_json::to_value(output).expect("a fact is plain JSON"))
-        }),
+        call: Box::new(move |inputs| Ok(Arc::new(function.call(inputs)?))),
     }
 }
 
