@@ -43,6 +43,9 @@ pub(super) struct Accounts {
 impl Accounts {
     /// Takes up what stands in a text, as itself or percent-encoded or between escaped line ends.
     pub fn collect_text(&mut self, text: &str) {
+        if super::is_name(text) {
+            return;
+        }
         let text = &*invisible::strip(text).0;
         self.collect_plain(text);
         for view in [decode::percent(text), decode::line_escapes(text)].into_iter().flatten() {
@@ -108,7 +111,7 @@ impl Accounts {
     fn collect_value(&mut self, text: &str, key: Option<&str>) {
         self.collect_text(text);
         let text = invisible::strip(text).0;
-        if key.is_some_and(names_account) && is_id(text.trim()) {
+        if is_id(text.trim()) && key.is_some_and(names_account) {
             self.ids.insert(text.trim().to_owned());
         }
     }
@@ -195,8 +198,7 @@ pub(super) fn digits(number: &str) -> Option<&str> {
 
 /// Whether a field of this name holds broker accounts.
 pub(super) fn names_account(key: &str) -> bool {
-    let key: String = key.chars().filter(char::is_ascii_alphanumeric).map(|c| c.to_ascii_lowercase()).collect();
-    [
+    const ENDINGS: [&str; 10] = [
         "account",
         "accounts",
         "acct",
@@ -207,9 +209,10 @@ pub(super) fn names_account(key: &str) -> bool {
         "acctid",
         "acctno",
         "acctnumber",
-    ]
-    .iter()
-    .any(|name| key.ends_with(name))
+    ];
+    // From its end, without separators and capitals.
+    let key = || key.bytes().rev().filter(u8::is_ascii_alphanumeric).map(|byte| byte.to_ascii_lowercase());
+    ENDINGS.iter().any(|ending| ending.bytes().rev().eq(key().take(ending.len())))
 }
 
 /// Six digits or more, after a few letters or none; groups may be joined by hyphens.
@@ -225,7 +228,7 @@ fn is_id(value: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::is_id;
+    use super::{is_id, names_account};
 
     #[test]
     fn ids_and_names() {
@@ -235,6 +238,12 @@ mod tests {
         for name in ["default", "main", "paper-1", "A1", "ira", "roth-2024", "12345", "", "…567", "2024 taxes 123456"]
         {
             assert!(!is_id(name), "{name}");
+        }
+        for key in ["account", "Account ID", "broker_acct_no", "Kontoaccountnumber", "account-nümber-accounts", "acct."] {
+            assert!(names_account(key), "{key}");
+        }
+        for key in ["", "t", "accoun", "accounting", "idaccount2", "account_name", "äcct2"] {
+            assert!(!names_account(key), "{key}");
         }
     }
 }

@@ -43,6 +43,14 @@ const HELD_SECRET_LENGTH_MIN: usize = 8;
 /// Anything shorter holds neither a key word with its value nor a token.
 const SECRET_LENGTH_MIN: usize = 8;
 
+/// The longest name that no rule finds anything in: the shortest secret of nothing but letters is longer.
+const NAME_LENGTH_MAX: usize = 15;
+
+/// Whether a text is but a short name, as most fields' names and many of their values are: `trades_executed`, `buy`.
+fn is_name(text: &str) -> bool {
+    text.len() <= NAME_LENGTH_MAX && text.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_')
+}
+
 /// Something that was found and replaced. Never its value.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
 pub struct Finding {
@@ -159,6 +167,9 @@ impl Cleaner {
         report: &mut dyn FnMut(usize, &str),
     ) -> Cow<'t, str> {
         let mut cleaned = Cow::Borrowed(text);
+        if is_name(text) && !self.held.iter().any(|held| text.contains(&held.value)) {
+            return cleaned;
+        }
         for _ in 0..PASSES_MAX {
             match self.pass(&cleaned, setting, report) {
                 Some(next) if next != *cleaned => cleaned = Cow::Owned(next),

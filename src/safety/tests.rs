@@ -528,6 +528,15 @@ proptest! {
     }
 
     #[test]
+    fn a_short_name_holds_nothing(name in "[a-z_]{0,15}|[a-z]{0,5}_?(secret|password|token|api_key|key|bearer|sk|pk|xox|ghp|akia|account|iban|path|home)_?[a-z]{0,3}") {
+        prop_assume!(is_name(&name));
+        // Behind a blank it is no name, and every rule looks at it.
+        let with_blank = format!(" {name}");
+        prop_assert_eq!(&cleaner().clean_text(&with_blank, &scope()).0, &with_blank);
+        prop_assert_eq!(&cleaner().clean_text(&name, &scope()).0, &name);
+    }
+
+    #[test]
     fn accounts_are_never_joined(ids in prop::collection::btree_set("(U|AB-)?[0-9]{6,7}", 0..40)) {
         let ids: Vec<String> = ids.into_iter().collect();
         let mut document = json!(ids.iter().map(|id| json!({"account": id})).collect::<Vec<_>>());
