@@ -40,7 +40,7 @@ const LOOKS_MAX: usize = 16;
 pub const ATTEMPTS_MAX: u32 = 5;
 
 /// After how many tries a delivery is handled alone.
-pub const TOGETHER_MAX: u32 = 3;
+const TOGETHER_MAX: u32 = 3;
 
 /// The longest wait before another try.
 const BACKOFF_MAX: Duration = Duration::from_secs(30);
@@ -93,7 +93,8 @@ pub async fn work<L: Log>(
 
 /// The consumer of every stage of every pipeline.
 pub fn consumers() -> Vec<Consumer> {
-    bind(crate::stages::pipelines()).into_iter().map(|bound| bound.consumer(Scope::All)).collect()
+    let consumer = |bound: Bound| Consumer { steps: bound.triggers(), name: bound.step, scope: Scope::All };
+    bind(crate::stages::pipelines()).into_iter().map(consumer).collect()
 }
 
 async fn work_on<L: Log>(
@@ -103,7 +104,8 @@ async fn work_on<L: Log>(
     seen: Arc<Seen>,
     scope: Scope,
 ) -> Result<(), Error> {
-    let mut deliveries = log.subscribe(stage.consumer(scope)).await?;
+    let consumer = Consumer { name: stage.step.clone(), steps: stage.triggers(), scope };
+    let mut deliveries = log.subscribe(consumer).await?;
     loop {
         for turn in in_turns(deliveries.next(IN_HAND_MAX).await?) {
             let each = turn.into_iter().map(async |delivery| {

@@ -84,12 +84,6 @@ impl Pull {
         self.ask(BatchConfig { batch: 1, expires: Some(WAITS), ..BatchConfig::default() }, WAITS).await
     }
 
-    /// Asks for up to `max` messages as they come, for a while, which have this many bytes at most, or [`BYTES_MIN`].
-    pub async fn ask_for_what_comes(&mut self, max: usize, bytes: usize) -> Result<(), Error> {
-        let max_bytes = bytes.max(BYTES_MIN);
-        self.ask(BatchConfig { batch: max, max_bytes, expires: Some(WAITS), ..BatchConfig::default() }, WAITS).await
-    }
-
     async fn ask(&mut self, request: BatchConfig, waits: Duration) -> Result<(), Error> {
         let body = serde_json::to_vec(&request).expect("a request is plain JSON");
         let connection = *self.bus.connections.borrow();

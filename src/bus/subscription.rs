@@ -1,9 +1,8 @@
 //! Deliveries of one consumer, shared by any number of workers.
 //!
 //! Invariants:
-//! - Only what is handed out is asked for, so that a delivery's count is the count of its tries: whatever ends this process counts
-//!   for nothing that had no turn. Where nothing has come again for longer than an acknowledgement's wait, nobody has ended, and as
-//!   much is asked for ahead as is handed out at once, but for a consumer that takes its time.
+//! - Only what is handed out is asked for, so that a delivery's count is the count of its tries. The one exception is a
+//!   message that arrives while nobody waits any more; it is handed out next.
 //! - What is in hand is held by a word to the server at every third of the acknowledgement's wait.
 //! - What is in hand when this is dropped goes back at once, and so does what was asked for and comes later.
 //! - A server that is away is waited for, with what is in hand: giving it up would count as a try. What it delivers again because
@@ -33,7 +32,7 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
-use tokio::{task::JoinSet, time::Instant};
+use tokio::task::JoinSet;
 
 /// How long the server keeps the consumer of a run that says nothing more.
 const RUN_INACTIVE_MAX: Duration = Duration::from_secs(300);
@@ -76,8 +75,6 @@ pub struct BusSubscription {
     log: BusLog,
     consumer: Consumer,
     parts: Vec<Part>,
-    /// Since when nothing has come again.
-    calm_since: Instant,
     /// Delivered, and not yet handed out.
     arrived: VecDeque<(Delivery, Reply)>,
     in_hand: Arc<InHand>,
@@ -113,8 +110,7 @@ impl BusSubscription {
         let in_hand = Arc::<InHand>::default();
         let mut holding = JoinSet::new();
         holding.spawn(hold(in_hand.clone(), log.inner.topology.hold_every()));
-        let calm_since = Instant::now();
-        Ok(Self { log, consumer, parts, calm_since, arrived: VecDeque::new(), in_hand, _holding: holding })
+        Ok(Self { log, consumer, parts, arrived: VecDeque::new(), in_hand, _holding: holding })
     }
 
     /// Takes what has arrived, up to `max`, in the order of the log.
@@ -137,9 +133,6 @@ impl BusSubscription {
             let info = message.info().map_err(|error| failed("read a delivery", error))?;
             let position = info.stream_sequence;
             let attempts = self.log.tries(info.delivered, info.published.unix_timestamp());
-            if info.delivered > 1 {
-                self.calm_since = Instant::now();
-            }
             let traceparent = message.headers.as_ref().and_then(|headers| headers.get(TRACEPARENT));
             let traceparent = traceparent.map(|value| value.as_str().to_owned());
             let key = self.log.take_in(position, &message);
@@ -214,8 +207,7 @@ async fn hold(in_hand: Arc<InHand>, every: Duration) {
 }
 
 impl Part {
-    /// Of one that is handed out more slowly than it comes: takes what is there now, up to `max` of so many bytes; of one that
-    /// had nothing, what its open request has brought since.
+    /// Takes what is there now, up to `max` of so many bytes; of one that had nothing, what its open request has brought since.
     async fn take(&mut self, max: usize, bytes: usize) -> Result<(), Error> {
         if !self.busy {
             return self.wait().now_or_never().unwrap_or(Ok(()));
@@ -239,28 +231,6 @@ impl Part {
         Ok(())
     }
 
-    /// Takes what has come of up to `max` messages of so many bytes that are asked for.
-    async fn take_what_came(&mut self, max: usize, bytes: usize) -> Result<(), Error> {
-        loop {
-            if !self.pull.is_open() {
-                if self.came.len() >= max {
-                    return Ok(());
-                }
-                self.pull.ask_for_what_comes(max, bytes).await?;
-            }
-            match self.pull.next().now_or_never() {
-                Some(message) => self.came.extend(message?),
-                None => return Ok(()),
-            }
-        }
-    }
-
-    /// Waits for the next message of what was asked for, or for nothing when the request has run out.
-    async fn wait_on(&mut self) -> Result<(), Error> {
-        self.came.extend(self.pull.next().await?);
-        Ok(())
-    }
-
     /// What was not taken in, and what still comes.
     async fn rest(&mut self) -> Vec<Message> {
         let late = self.pull.finish().await;
@@ -269,36 +239,8 @@ impl Part {
 }
 
 impl BusSubscription {
-    /// Waits until something has arrived, or might have.
+    /// Waits until something has arrived, or might have. While one has much, the others have their turn too.
     async fn gather(&mut self, max: usize) -> Result<(), Error> {
-        // By then whatever somebody had in hand who ended before has come again.
-        let is_calm = self.calm_since.elapsed() > self.log.inner.topology.ack_wait.mul_f64(1.25);
-        match is_calm && !self.consumer.is_slow {
-            true => self.gather_ahead(max).await?,
-            false => self.gather_for_now(max).await?,
-        }
-        self.parts.iter_mut().for_each(|part| part.busy = !part.came.is_empty());
-        Ok(())
-    }
-
-    /// What comes is taken as it comes, and a request is always open, so that few are made.
-    async fn gather_ahead(&mut self, max: usize) -> Result<(), Error> {
-        let (share, bytes) = (max.div_ceil(self.parts.len()), BYTES_MAX / self.parts.len());
-        for has_waited in [false, true] {
-            for part in &mut self.parts {
-                part.take_what_came(share, bytes).await?;
-            }
-            if has_waited || self.parts.iter().any(|part| !part.came.is_empty()) {
-                break;
-            }
-            let waiting = self.parts.iter_mut().map(|part| Box::pin(part.wait_on()));
-            select_all(waiting).await.0?;
-        }
-        Ok(())
-    }
-
-    /// While one has much, the others have their turn too.
-    async fn gather_for_now(&mut self, max: usize) -> Result<(), Error> {
         let busy = self.parts.iter().filter(|part| part.busy).count();
         if busy > 0 {
             let (share, bytes) = (max.div_ceil(busy), BYTES_MAX / busy);
@@ -308,6 +250,7 @@ impl BusSubscription {
             let waiting = self.parts.iter_mut().map(|part| Box::pin(part.wait()));
             select_all(waiting).await.0?;
         }
+        self.parts.iter_mut().for_each(|part| part.busy = !part.came.is_empty());
         Ok(())
     }
 

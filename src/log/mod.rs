@@ -110,8 +110,6 @@ pub struct Consumer {
     pub steps: Vec<Step>,
     /// Of which sessions.
     pub scope: Scope,
-    /// Whether one may take its time, so that none comes that is not handed out at once.
-    pub is_slow: bool,
 }
 
 /// Whose facts a consumer wants.

@@ -1,9 +1,6 @@
 //! The table of stages with its needs resolved to steps: what makes each due, and what follows from it.
 
-use crate::{
-    log::{Consumer, Scope},
-    stages::{Need, Pipeline, Row, graph::ENTRY},
-};
+use crate::stages::{Need, Pipeline, Row, graph::ENTRY};
 use flywheel_events::Step;
 
 /// The step of the fact that starts a session.
@@ -100,11 +97,6 @@ pub fn looks_behind(pipeline: &'static Pipeline, step: &Step) -> Vec<Step> {
 }
 
 impl Bound {
-    /// Its consumer.
-    pub fn consumer(&self, scope: Scope) -> Consumer {
-        Consumer { name: self.step.clone(), steps: self.triggers(), scope, is_slow: self.looks_at_the_world() }
-    }
-
     /// The steps whose facts may make this one due: a run that repeats a step repeats whatever rests on it.
     pub fn triggers(&self) -> Vec<Step> {
         let mut triggers = self.last.clone();

@@ -86,21 +86,20 @@ async fn run(
     workers: Workers<'_>,
 ) -> anyhow::Result<(Duration, Duration)> {
     let bus = open(server).await?;
-    let topology = Topology { ack_wait: Duration::from_secs(2), ..Topology::default() };
-    setup(&bus, &topology).await?;
-    let log = BusLog::open(open(server).await?, topology.clone()).await?;
+    setup(&bus, &Topology::default()).await?;
+    let log = BusLog::open(open(server).await?, Topology::default()).await?;
     let mut tasks = JoinSet::new();
     match workers {
         Workers::Bare => {
             for consumer in runner::consumers() {
-                for config in topology.consumers_of(&consumer) {
+                for config in Topology::default().consumers_of(&consumer) {
                     let name = config.durable_name.context("it has a name")?;
                     tasks.spawn(bare(open(server).await?, name, consumer.clone(), samples.clone()));
                 }
             }
         }
         Workers::Real(workshop) => {
-            let (log, tools) = (BusLog::open(open(server).await?, topology.clone()).await?, workshop.tools.clone());
+            let (log, tools) = (BusLog::open(open(server).await?, Topology::default()).await?, workshop.tools.clone());
             tasks.spawn(async move {
                 runner::work(&log, pipelines(), &tools, Scope::All, |_| true, std::future::pending()).await?;
                 Ok(())
@@ -110,8 +109,6 @@ async fn run(
     let facts = facts(0..2 * count)?;
     let (first, second) = facts.split_at(usize::try_from(count)?);
     let mut ready = Ready::watch(&bus).await?;
-    // A worker asks for little at first: somebody may have ended before it.
-    tokio::time::sleep(topology.ack_wait * 2).await;
     let start = Instant::now();
     log.append(first.to_vec()).await?;
     tokio::select! {

@@ -45,7 +45,7 @@ async fn what_is_large_comes_a_few_at_a_time_and_none_counts_twice() {
     };
     log.append((1..=FACTS).map(large).collect()).await.expect("appends");
     let steps = vec![Step::new("build-scan"), runner::RERUN_REQUESTED];
-    let consumer = Consumer { name: Step::new("build-story"), steps, scope: Scope::All, is_slow: false };
+    let consumer = Consumer { name: Step::new("build-story"), steps, scope: Scope::All };
     let mut deliveries = log.subscribe(consumer).await.expect("subscribes");
     let (mut positions, mut rounds) = (vec![], 0);
     while positions.len() < usize::try_from(FACTS).expect("few") {

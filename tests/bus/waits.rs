@@ -86,7 +86,6 @@ async fn what_comes_again_because_the_server_was_away_counts_as_no_try() {
         name: Step::new("build-story"),
         steps: vec![Step::new("build-scan"), runner::RERUN_REQUESTED],
         scope: Scope::All,
-        is_slow: false,
     };
     let mut worker = log_for_work(&server, &topology).await.subscribe(consumer()).await.expect("subscribes");
     log_for_work(&server, &topology).await.append(vec![fact(1)]).await.expect("appends");

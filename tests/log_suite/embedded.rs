@@ -165,7 +165,7 @@ async fn a_file_of_somebody_else_is_refused_and_left_as_it_is() {
 async fn a_clock_that_was_set_back_does_not_hold_a_delivery_for_hours() {
     let (backend, log) = filled(1).await;
     let step = Step::new("test-step");
-    let consumer = Consumer { name: step.clone(), steps: vec![step], scope: Scope::All, is_slow: false };
+    let consumer = Consumer { name: step.clone(), steps: vec![step], scope: Scope::All };
     let mut subscription = log.subscribe(consumer).await.expect("subscribes");
     let delivery = subscription.next(1).await.expect("delivers").remove(0);
     subscription.retry(&delivery, Duration::from_secs(3600)).await.expect("retries");
@@ -218,7 +218,7 @@ async fn a_damaged_cut_or_foreign_file_is_refused_and_left_as_it_is() {
 async fn what_a_dead_process_held_comes_again_alone() {
     let (backend, log) = filled(4).await;
     let step = Step::new("test-step");
-    let consumer = || Consumer { name: step.clone(), steps: vec![step.clone()], scope: Scope::All, is_slow: false };
+    let consumer = || Consumer { name: step.clone(), steps: vec![step.clone()], scope: Scope::All };
     let mut subscription = log.subscribe(consumer()).await.expect("subscribes");
     assert_eq!(subscription.next(3).await.expect("delivers").len(), 3);
     drop((subscription, log));
@@ -249,7 +249,7 @@ async fn another_programs_database_is_refused_and_not_one_byte_of_it_changes() {
 async fn what_was_leased_for_too_long_goes_to_another_worker_one_by_one_and_ends_once() {
     let (backend, log) = filled(3).await;
     let step = Step::new("test-step");
-    let consumer = || Consumer { name: step.clone(), steps: vec![step.clone()], scope: Scope::All, is_slow: false };
+    let consumer = || Consumer { name: step.clone(), steps: vec![step.clone()], scope: Scope::All };
     let mut slow = log.subscribe(consumer()).await.expect("subscribes");
     let held = slow.next(10).await.expect("delivers");
     slow.acknowledge(&held[..1]).await.expect("acknowledges");
@@ -282,7 +282,7 @@ async fn local_state_of_an_older_program_is_taken_over() {
     drop(local);
     let step = Step::new("test-step");
     let log = backend.open().await;
-    let consumer = Consumer { name: step.clone(), steps: vec![step], scope: Scope::All, is_slow: false };
+    let consumer = Consumer { name: step.clone(), steps: vec![step], scope: Scope::All };
     let mut subscription = log.subscribe(consumer).await.expect("subscribes");
     let mut got = subscription.next(10).await.expect("delivers");
     got.extend(subscription.next(10).await.expect("delivers"));

@@ -64,7 +64,7 @@ async fn append_one<L: Log>(log: &L, fact: NewFact) -> Appended {
 }
 
 fn everybody(name: Step) -> Consumer {
-    Consumer { name, steps: vec![STEP], scope: Scope::All, is_slow: false }
+    Consumer { name, steps: vec![STEP], scope: Scope::All }
 }
 
 async fn next<S: Subscription>(subscription: &mut S, max: usize) -> Vec<Delivery> {
@@ -282,7 +282,7 @@ pub async fn a_scope_keeps_to_its_sessions<B: Backend>(backend: &B) {
     log.append((0..10).map(fact).collect()).await.expect("appends");
     let mine: HashSet<SessionId> = [session(4), session(6), session(11)].into();
     let scope = Scope::Sessions { sessions: Arc::new(mine), after: 0 };
-    let consumer = Consumer { name: Step::new("c"), steps: vec![STEP], scope, is_slow: false };
+    let consumer = Consumer { name: Step::new("c"), steps: vec![STEP], scope };
     let mut scoped = log.subscribe(consumer).await.expect("subscribes");
     let got = next(&mut scoped, 100).await;
     assert_eq!(positions(&got), [5, 7]);
