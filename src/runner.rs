@@ -21,6 +21,7 @@ use flywheel_events::{FailureClass, Step};
 use futures::{StreamExt as _, future::join_all, stream};
 use rand::RngExt as _;
 use std::{
+    collections::HashSet,
     future::Future,
     panic::{self, AssertUnwindSafe},
     sync::Arc,
@@ -132,17 +133,23 @@ async fn work_on<L: Log>(
     }
 }
 
-/// Deliveries, those together that are handled together. One that ends the process counts a try for whatever is in hand with
-/// it, so what was tried often is handled alone, and from the other end each time: what stands behind such a one has its turn
-/// before it is parked with it.
+/// Deliveries, those together that are handled together. Of those that one run of a session brings at once, the last makes the
+/// step due; the others come when it has ended. One that ends the process counts a try for whatever is in hand with it, so what
+/// was tried often is handled alone, and from the other end each time: what stands behind such a one has its turn before it is
+/// parked with it.
 fn in_turns(batch: Vec<Delivery>) -> Vec<Vec<Delivery>> {
     let (together, mut alone): (Vec<_>, Vec<_>) =
         batch.into_iter().partition(|delivery| delivery.attempts <= TOGETHER_MAX);
     if alone.first().is_some_and(|delivery| delivery.attempts % 2 == 1) {
         alone.reverse();
     }
+    let mut seen = HashSet::new();
+    let (mut last, mut before): (Vec<_>, Vec<_>) =
+        together.into_iter().rev().partition(|delivery| seen.insert((delivery.key.id, delivery.key.run)));
+    last.reverse();
+    before.reverse();
     let alone = alone.into_iter().map(|delivery| vec![delivery]);
-    std::iter::once(together).chain(alone).filter(|turn| !turn.is_empty()).collect()
+    [last, before].into_iter().chain(alone).filter(|turn| !turn.is_empty()).collect()
 }
 
 enum Handled {

@@ -143,15 +143,15 @@ async fn find<L: Log>(log: &L, stage: &Bound, seen: &Seen, delivery: &Delivery) 
     }
     let Some(asked) = asked_for(log, &stage.step, session, run).await? else { return Ok(Found::Missing) };
     let key = Key::session(stage.step.clone(), session, run);
+    if run == 1 && !all_there(log, stage, session, begun).await? {
+        return Ok(Found::Missing);
+    }
     let has_ended = match delivery.attempts == 1 && stage.is_repeatable() {
         true => log.position_at_hand(&key, begun).await?,
         false => log.position(&key, begun).await?,
     };
     if has_ended.is_some() {
         return Ok(Found::Nothing);
-    }
-    if run == 1 && !all_there(log, stage, session, begun).await? {
-        return Ok(Found::Missing);
     }
     let Some(entry) = log.get(&Key::session(SESSION_COMPLETED, session, 1)).await? else { return Ok(Found::Missing) };
     let data = ended(&entry)?;

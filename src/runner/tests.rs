@@ -227,19 +227,19 @@ async fn what_is_missing_is_looked_for_again_where_reading_was_behind() {
 
 #[test]
 fn what_was_tried_often_is_tried_alone_and_from_either_end() {
-    let turns = |attempts: &[u32]| -> Vec<Vec<u64>> {
-        let key = Key::session(Step::new("c"), SessionCompleted::example().session_id, 1);
-        let delivery = |(position, attempts): (u64, &u32)| Delivery {
-            consumer: Step::new("c"),
-            position,
-            key: key.clone(),
-            attempts: *attempts,
-            traceparent: None,
+    // As (session, attempts), and the positions from 1 on.
+    let turns = |deliveries: &[(u8, u32)]| -> Vec<Vec<u64>> {
+        let delivery = |(position, (session, attempts)): (u64, &(u8, u32))| {
+            let session = format!("00000000-0000-4000-8000-0000000000{session:02}").parse().expect("an id");
+            let (consumer, key) = (Step::new("c"), Key::session(Step::new("c"), session, 1));
+            Delivery { consumer, position, key, attempts: *attempts, traceparent: None }
         };
-        let turns = in_turns((1..).zip(attempts).map(delivery).collect());
+        let turns = in_turns((1..).zip(deliveries).map(delivery).collect());
         turns.into_iter().map(|turn| turn.into_iter().map(|delivery| delivery.position).collect()).collect()
     };
-    assert_eq!(turns(&[1, 4, 3, 4]), [vec![1, 3], vec![2], vec![4]]);
-    assert_eq!(turns(&[5, 1, 5, 5]), [vec![2], vec![4], vec![3], vec![1]]);
+    assert_eq!(turns(&[(1, 1), (2, 4), (3, 3), (4, 4)]), [vec![1, 3], vec![2], vec![4]]);
+    assert_eq!(turns(&[(1, 5), (2, 1), (3, 5), (4, 5)]), [vec![2], vec![4], vec![3], vec![1]]);
+    // What one session brings at once.
+    assert_eq!(turns(&[(1, 1), (2, 1), (1, 2), (1, 1), (3, 1)]), [vec![2, 4, 5], vec![1, 3]]);
     assert!(turns(&[]).is_empty());
 }

@@ -239,7 +239,8 @@ mod tests {
         {
             assert!(!is_id(name), "{name}");
         }
-        for key in ["account", "Account ID", "broker_acct_no", "Kontoaccountnumber", "account-nümber-accounts", "acct."] {
+        for key in ["account", "Account ID", "broker_acct_no", "Kontoaccountnumber", "account-nümber-accounts", "acct."]
+        {
             assert!(names_account(key), "{key}");
         }
         for key in ["", "t", "accoun", "accounting", "idaccount2", "account_name", "äcct2"] {
