@@ -9,6 +9,9 @@ use uuid::{Uuid, uuid};
 /// The UUIDv5 namespace of every id that is derived from a key.
 pub const NAMESPACE: Uuid = uuid!("6f4b6c1e-7d0f-5c55-9a53-0f6d3f8f5b10");
 
+/// The digits of a nibble.
+const HEX: [u8; 16] = *b"0123456789abcdef";
+
 /// The name of a step: `<pipeline>-<stage>`, or the name of a fact that no stage makes.
 ///
 /// One token of a subject: lower-case letters, digits, `_` and `-`.
@@ -118,9 +121,13 @@ impl Key {
 
     /// The subject on the bus: `flywheel.log.<step>.<h1>.<h2>.<kind>.<id>.<run>`, with two hash nibbles of the id.
     pub fn subject(&self) -> String {
-        let byte = Sha256::digest(self.id.as_bytes())[0];
-        let (h1, h2) = (byte >> 4, byte & 15);
+        let (h1, h2) = self.nibbles();
         format!("flywheel.log.{}.{h1:x}.{h2:x}.{}.{}.{}", self.step, self.kind.as_str(), self.id, self.run)
+    }
+
+    fn nibbles(&self) -> (u8, u8) {
+        let byte = Sha256::digest(self.id.as_bytes())[0];
+        (byte >> 4, byte & 15)
     }
 
     /// The key that a subject of the bus stands for.
@@ -130,11 +137,26 @@ impl Key {
     pub fn from_subject(subject: &str) -> Result<Self, Error> {
         let parse = || {
             let mut tokens = subject.strip_prefix("flywheel.log.")?.split('.');
-            let (step, kind, id, run) = (tokens.next()?, tokens.nth(2)?, tokens.next()?, tokens.next()?);
-            let key: Self = format!("{step}/{kind}/{id}/{run}").parse().ok()?;
-            (key.subject() == subject).then_some(key)
+            let (step, h1, h2) = (tokens.next()?, tokens.next()?, tokens.next()?);
+            let key = Self::of_parts(step, &mut tokens)?;
+            let is_nibble =
+                |token: &str, nibble: u8| token.len() == 1 && token.starts_with(char::from(HEX[usize::from(nibble)]));
+            let nibbles = key.nibbles();
+            (is_nibble(h1, nibbles.0) && is_nibble(h2, nibbles.1)).then_some(key)
         };
         parse().ok_or_else(|| Error(subject.to_owned()))
+    }
+
+    /// A key of its step and its other parts, in their one spelling: `01`, `+1` or an upper-case id would be another text for the
+    /// same key.
+    fn of_parts<'a>(step: &str, rest: &mut impl Iterator<Item = &'a str>) -> Option<Self> {
+        let (kind, id, run) = (rest.next()?, rest.next()?, rest.next()?);
+        let kind = Kind::ALL.iter().find(|(_, name)| *name == kind)?.0;
+        let one_spelling =
+            run.starts_with(|first| matches!(first, '1'..='9')) && !id.bytes().any(|byte| byte.is_ascii_uppercase());
+        let id: SessionId = id.parse().ok()?;
+        let key = Self { step: step.parse().ok()?, kind, id: id.as_uuid(), run: run.parse().ok()? };
+        (rest.next().is_none() && one_spelling).then_some(key)
     }
 
     /// The session, where the key is one of a session.
@@ -155,14 +177,7 @@ impl FromStr for Key {
     fn from_str(text: &str) -> Result<Self, Error> {
         let parse = || {
             let mut parts = text.split('/');
-            let (step, kind, id, run) = (parts.next()?, parts.next()?, parts.next()?, parts.next()?);
-            let kind = Kind::ALL.iter().find(|(_, name)| *name == kind)?.0;
-            // One spelling only: `/01`, `/+1` or an upper-case id would be another text for the same key.
-            let one_spelling = run.starts_with(|first| matches!(first, '1'..='9'))
-                && !id.bytes().any(|byte| byte.is_ascii_uppercase());
-            let id: SessionId = id.parse().ok()?;
-            let key = Self { step: step.parse().ok()?, kind, id: id.as_uuid(), run: run.parse().ok()? };
-            (parts.next().is_none() && one_spelling).then_some(key)
+            Self::of_parts(parts.next()?, &mut parts)
         };
         parse().ok_or_else(|| Error(text.to_owned()))
     }
@@ -191,7 +206,12 @@ mod tests {
         assert_eq!(key.to_string(), text);
         assert_eq!(key.subject(), "flywheel.log.trade-normalize.f.e.session.b2c3d4e5-f6a7-8901-bcde-f23456789012.1");
         assert_eq!(Key::from_subject(&key.subject()), Ok(key.clone()));
-        for bad in ["", "flywheel.log", "flywheel.log.a.f.e.session.x.1", &key.subject().replace(".f.e.", ".f.f.")] {
+        let with = |nibbles| key.subject().replace(".f.e.", nibbles);
+        let more = format!("{}.1", key.subject());
+        let bad = ["", "flywheel.log", "flywheel.log.a.f.e.session.x.1", &more];
+        for bad in
+            bad.into_iter().chain([".f.f.", ".F.e.", ".0f.e.", ".f..", ".."].map(with).iter().map(String::as_str))
+        {
             assert!(Key::from_subject(bad).is_err(), "{bad}");
         }
         for bad in [
