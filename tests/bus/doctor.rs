@@ -37,6 +37,8 @@ async fn a_bus_as_it_must_be_has_no_findings_and_its_lag_is_told() {
     assert!(report["durability"]["why"].as_str().expect("text").contains("--monitor"), "not told is said: {report}");
     let text = place.run(&["bus", "doctor"]).out;
     assert!(text.contains("durable   unknown: ") && text.contains("everything is as it must be"), "{text}");
+    let stage = text.lines().find(|line| line.starts_with("stage     build-story ")).expect("a line a stage");
+    assert!(stage.contains(" 7 pending"), "{text}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -8,14 +8,16 @@ use super::{
     setup::{self, EPOCH},
     topology::{INBOX, LOG},
 };
+use crate::{log, runner};
 use async_nats::jetstream::{
     consumer::{self, FromConsumer as _, pull},
     stream,
 };
 pub use durability::Durability;
 pub(super) use durability::file_store;
-use flywheel_events::envelope::EVENT_BYTES_MAX;
+use flywheel_events::{Step, envelope::EVENT_BYTES_MAX};
 use serde::Serialize;
+use std::collections::HashMap;
 
 /// Something is not as it must be.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -84,6 +86,8 @@ pub struct Stream {
 pub struct Consumer {
     /// Its stream's name and its own.
     pub name: String,
+    /// The step of the stage whose deliveries it has a part of, or `intake`.
+    pub stage: String,
     /// Whether it is there.
     pub there: bool,
     /// Messages that it was never delivered.
@@ -122,10 +126,13 @@ pub async fn examine(bus: &Bus, topology: &Topology, monitor: Option<&str>) -> R
     for wanted in topology.streams() {
         streams.push(stream(bus, &wanted, &mut findings).await);
     }
+    let stages = stages(topology);
     let mut consumers = vec![];
     for (of, wanted) in topology.consumers() {
         if streams.iter().any(|stream| stream.name == of && stream.there) {
-            consumers.push(consumer(bus, of, &wanted, &mut findings).await);
+            let name = wanted.durable_name.as_deref().unwrap_or_default();
+            let stage = stages.get(name).map_or(name, Step::as_str).to_owned();
+            consumers.push(consumer(bus, (of, stage), &wanted, &mut findings).await);
         }
     }
     inbox::look(bus, &mut findings).await;
@@ -206,11 +213,26 @@ async fn stream(bus: &Bus, wanted: &stream::Config, findings: &mut Vec<Finding>)
     }
 }
 
-async fn consumer(bus: &Bus, stream: &str, wanted: &pull::Config, findings: &mut Vec<Finding>) -> Consumer {
+/// The stage of each consumer that has one, by the consumer's name.
+fn stages(topology: &Topology) -> HashMap<String, Step> {
+    let of_stage = |stage: log::Consumer| {
+        let configs = topology.consumers_of(&stage);
+        configs.into_iter().filter_map(move |config| Some((config.durable_name?, stage.name.clone())))
+    };
+    runner::consumers().into_iter().flat_map(of_stage).collect()
+}
+
+async fn consumer(
+    bus: &Bus,
+    (stream, stage): (&str, String),
+    wanted: &pull::Config,
+    findings: &mut Vec<Finding>,
+) -> Consumer {
     let own = wanted.durable_name.clone().unwrap_or_default();
     let name = format!("{stream}/{own}");
     let mut found = |what: String, hint| findings.push(Finding { what, hint });
-    let absent = Consumer { name: name.clone(), there: false, pending: 0, ack_pending: 0, redelivered: 0, waiting: 0 };
+    let absent =
+        Consumer { name: name.clone(), stage, there: false, pending: 0, ack_pending: 0, redelivered: 0, waiting: 0 };
     let info = async { setup::stream_handle(bus, stream).await.ok()?.consumer_info(&own).await.ok() };
     let Some(info) = info.await else {
         found(format!("the consumer {name} is not there, or cannot be looked at"), SETUP);

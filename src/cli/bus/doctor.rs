@@ -1,7 +1,7 @@
 //! `flywheel bus doctor`.
 
 use super::{Context, Exit, Reach, runtime, topology};
-use crate::bus::doctor::{self, Report};
+use crate::bus::doctor::{self, Consumer, Report};
 
 /// Say whether the bus is as it must be.
 #[derive(Debug, clap::Args)]
@@ -46,10 +46,22 @@ fn print(report: &Report, context: &Context) {
             stream.name, stream.messages, stream.bytes, stream.replicas, stream.last_position
         ));
     }
+    // In the order of the table. A stage has a consumer for each step that makes it due.
+    let mut stages: Vec<(&str, Vec<&Consumer>)> = vec![];
     for consumer in report.consumers.iter().filter(|consumer| consumer.there) {
+        match stages.last_mut() {
+            Some((stage, its)) if *stage == consumer.stage => its.push(consumer),
+            _ => stages.push((&consumer.stage, vec![consumer])),
+        }
+    }
+    for (stage, its) in stages {
+        let pending: u64 = its.iter().map(|consumer| consumer.pending).sum();
+        let sum = |of: fn(&Consumer) -> usize| its.iter().map(|consumer| of(consumer)).sum::<usize>();
         console.line(format_args!(
-            "consumer  {:<38} {:>8} pending, {:>6} not acknowledged, {:>4} again, {:>4} waiting",
-            consumer.name, consumer.pending, consumer.ack_pending, consumer.redelivered, consumer.waiting
+            "stage     {stage:<22} {pending:>8} pending, {:>6} not acknowledged, {:>4} again, {:>4} waiting",
+            sum(|consumer| consumer.ack_pending),
+            sum(|consumer| consumer.redelivered),
+            sum(|consumer| consumer.waiting),
         ));
     }
     for remark in &report.remarks {
