@@ -28,7 +28,7 @@ use std::{
     time::{Duration, Instant},
 };
 pub use step::ended;
-use step::{How, Seen, Verdict};
+use step::{Asks, How, Seen, Verdict};
 use tracing::{Instrument as _, Span};
 
 /// Most deliveries of one stage in hand at once.
@@ -45,6 +45,9 @@ const TOGETHER_MAX: u32 = 3;
 
 /// The longest wait before another try.
 const BACKOFF_MAX: Duration = Duration::from_secs(30);
+
+/// The wait for what a restored stream has out of order.
+const OUT_OF_ORDER_WAIT: Duration = Duration::from_secs(60);
 
 /// What every stage is given.
 #[derive(Debug)]
@@ -126,6 +129,7 @@ async fn work_on<L: Log>(
                         deliveries.retry(&delivery, Duration::ZERO).await?;
                     }
                     Handled::Again => deliveries.retry(&delivery, backoff(delivery.attempts)).await?,
+                    Handled::Later => deliveries.retry(&delivery, OUT_OF_ORDER_WAIT).await?,
                 }
             }
             deliveries.acknowledge(&done).await?;
@@ -155,6 +159,8 @@ fn in_turns(batch: Vec<Delivery>) -> Vec<Vec<Delivery>> {
 enum Handled {
     Done,
     Again,
+    /// Nothing was tried.
+    Later,
 }
 
 async fn handle<L: Log>(
@@ -187,9 +193,18 @@ async fn handle_in<L: Log>(
     span: &Span,
 ) -> Result<Handled, Error> {
     let prepared = step::prepare(log, stage, seen, delivery).await;
-    let Some(call) = prepared.inspect_err(|_| trace::ended_in_fault(span, "again", "log"))? else {
-        trace::ended(span, "not_due");
-        return Ok(Handled::Done);
+    let call = match prepared.inspect_err(|_| trace::ended_in_fault(span, "again", "log"))? {
+        Asks::Run(call) => *call,
+        Asks::Nothing => {
+            trace::ended(span, "not_due");
+            return Ok(Handled::Done);
+        }
+        Asks::Wait => {
+            trace::ended_in_fault(span, "again", "out_of_order");
+            let (step, key) = (&delivery.consumer, &delivery.key);
+            tracing::warn!(%step, "{key} is recorded, and what it rests on is not: waiting until it is restored");
+            return Ok(Handled::Later);
+        }
     };
     let traced = traceparent_of(span);
     if traced.is_some() {

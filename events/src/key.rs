@@ -9,9 +9,6 @@ use uuid::{Uuid, uuid};
 /// The UUIDv5 namespace of every id that is derived from a key.
 pub const NAMESPACE: Uuid = uuid!("6f4b6c1e-7d0f-5c55-9a53-0f6d3f8f5b10");
 
-/// The digits of a nibble.
-const HEX: [u8; 16] = *b"0123456789abcdef";
-
 /// The name of a step: `<pipeline>-<stage>`, or the name of a fact that no stage makes.
 ///
 /// One token of a subject: lower-case letters, digits, `_` and `-`.
@@ -139,8 +136,9 @@ impl Key {
             let mut tokens = subject.strip_prefix("flywheel.log.")?.split('.');
             let (step, h1, h2) = (tokens.next()?, tokens.next()?, tokens.next()?);
             let key = Self::of_parts(step, &mut tokens)?;
-            let is_nibble =
-                |token: &str, nibble: u8| token.len() == 1 && token.starts_with(char::from(HEX[usize::from(nibble)]));
+            let is_nibble = |token: &str, nibble: u8| {
+                token.len() == 1 && token.chars().next() == char::from_digit(nibble.into(), 16)
+            };
             let nibbles = key.nibbles();
             (is_nibble(h1, nibbles.0) && is_nibble(h2, nibbles.1)).then_some(key)
         };

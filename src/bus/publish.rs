@@ -10,6 +10,7 @@
 use super::{BusLog, connect::with_causes, failed};
 use crate::{
     log::{Appended, Error, Event, NewFact, Record},
+    queue,
     telemetry::{
         measure,
         trace::{self, TRACEPARENT},
@@ -25,7 +26,7 @@ use async_nats::{
     },
 };
 use bytes::Bytes;
-use flywheel_events::{Digest, Key, Kind, envelope::CONTENT_TYPE};
+use flywheel_events::{Digest, Key, envelope::CONTENT_TYPE};
 use std::{error::Error as _, time::Duration};
 use tokio::time::Instant;
 use tracing::{Instrument as _, Span};
@@ -149,13 +150,13 @@ fn headers_bytes(headers: &HeaderMap) -> usize {
 }
 
 async fn settle(log: &BusLog, sent: Sent) -> Result<Appended, Error> {
-    let (step, kind, span, mut since) = (sent.key.step.clone(), sent.key.kind, sent.span.clone(), None);
+    let (step, span, mut since) = (sent.key.step.clone(), sent.span.clone(), None);
     let outcome = settle_in(log, sent, &mut since).instrument(span.clone()).await;
     let word = match &outcome {
         Ok(Appended::Appended(_)) => "appended",
         Ok(Appended::Duplicate(_)) => "duplicate",
         // Equal content is queued once, by whichever session was first.
-        Ok(Appended::Conflict(_)) if kind == Kind::Publication => "duplicate",
+        Ok(Appended::Conflict(_)) if step == queue::QUEUED => "duplicate",
         Ok(Appended::Conflict(_)) => "conflict",
         Err(_) => "failed",
     };

@@ -23,6 +23,7 @@ use async_nats::jetstream::{
     consumer::{AckPolicy, DeliverPolicy, pull},
     message::Acker,
 };
+use flywheel_events::Key;
 use futures::{
     FutureExt as _,
     future::{join_all, select_all},
@@ -135,15 +136,16 @@ impl BusSubscription {
             let attempts = self.log.tries(info.delivered, info.published.unix_timestamp());
             let traceparent = message.headers.as_ref().and_then(|headers| headers.get(TRACEPARENT));
             let traceparent = traceparent.map(|value| value.as_str().to_owned());
-            let key = self.log.take_in(position, &message);
+            let is_wanted = !Key::from_subject(&message.subject).is_ok_and(|key| !self.wants(&key));
+            let taken = is_wanted.then(|| self.log.take_in(position, &message)).transpose();
             let reply = Reply(Arc::new(message.split().1));
-            match key {
-                Ok(key) if self.wants(&key) => {
+            match taken {
+                Ok(Some(key)) => {
                     let consumer = self.consumer.name.clone();
                     measure::delivered(consumer.as_str(), attempts);
                     self.arrived.push_back((Delivery { consumer, position, key, attempts, traceparent }, reply));
                 }
-                Ok(_) => reply.say(AckKind::Ack).await?,
+                Ok(None) => reply.say(AckKind::Ack).await?,
                 Err(error) => {
                     // Whoever folds the log stops at it; a stage has nothing to do with it.
                     tracing::error!("{error}: passed over");
@@ -154,7 +156,7 @@ impl BusSubscription {
         Ok(())
     }
 
-    fn wants(&self, key: &flywheel_events::Key) -> bool {
+    fn wants(&self, key: &Key) -> bool {
         let Some(session) = key.session_id() else { return true };
         let forgotten = self.log.inner.forgotten.lock().unwrap_or_else(PoisonError::into_inner);
         let ended = forgotten.get(&session).is_some_and(|run| key.run <= *run);

@@ -158,6 +158,19 @@ mod tests {
     }
 
     #[test]
+    fn the_last_needs_of_a_step_rest_on_all_others() {
+        for pipeline in crate::stages::pipelines() {
+            let bound = bind_one(pipeline);
+            for one in &bound {
+                let covered: Vec<Step> = one.last.iter().flat_map(|step| behind(&bound, step)).collect();
+                for input in one.inputs() {
+                    assert!(one.last.contains(input) != covered.contains(input), "{}: {input}", one.step);
+                }
+            }
+        }
+    }
+
+    #[test]
     fn what_was_seen_of_the_world_lies_behind_what_rests_on_it() {
         let check = |session_type, of: &str, expect: &[&str]| {
             let found = looks_behind(pipeline(session_type), &of.parse().expect("a step"));

@@ -15,7 +15,6 @@ use flywheel_events::{
     SessionType, Step, StepFailed, StepSkipped, envelope::EVENT_BYTES_MAX,
 };
 use serde::Deserialize;
-
 use std::{
     any::Any,
     collections::{BTreeMap, HashMap},
@@ -114,8 +113,21 @@ enum Found {
     Due(Box<Call>),
     /// Nothing: it has ended, or is of another pipeline.
     Nothing,
-    /// Something it needs was not there.
+    /// Something it needs was not there, so the delivery came too early.
     Missing,
+    /// What it needs last is there, and something that this rests on is not.
+    OutOfOrder,
+}
+
+/// What a delivery asks of a step.
+#[derive(Debug)]
+pub enum Asks {
+    /// To run.
+    Run(Box<Call>),
+    /// Nothing: it has ended, or has its turn with a later delivery.
+    Nothing,
+    /// To wait: a stream that was restored has what comes first last.
+    Wait,
 }
 
 /// Collects what a step needs, or nothing where it is not due: it has ended, or something it needs has not. What is missing is
@@ -123,14 +135,17 @@ enum Found {
 ///
 /// # Errors
 /// When the log fails.
-pub async fn prepare<L: Log>(log: &L, stage: &Bound, seen: &Seen, delivery: &Delivery) -> Result<Option<Call>, Error> {
+pub async fn prepare<L: Log>(log: &L, stage: &Bound, seen: &Seen, delivery: &Delivery) -> Result<Asks, Error> {
     let found = match find(log, stage, seen, delivery).await? {
-        Found::Missing if log.reach(delivery.position).await? => find(log, stage, seen, delivery).await?,
+        Found::Missing | Found::OutOfOrder if log.reach(delivery.position).await? => {
+            find(log, stage, seen, delivery).await?
+        }
         found => found,
     };
     Ok(match found {
-        Found::Due(call) => Some(*call),
-        Found::Nothing | Found::Missing => None,
+        Found::Due(call) => Asks::Run(call),
+        Found::Nothing | Found::Missing => Asks::Nothing,
+        Found::OutOfOrder => Asks::Wait,
     })
 }
 
@@ -143,7 +158,7 @@ async fn find<L: Log>(log: &L, stage: &Bound, seen: &Seen, delivery: &Delivery) 
     }
     let Some(asked) = asked_for(log, &stage.step, session, run).await? else { return Ok(Found::Missing) };
     let key = Key::session(stage.step.clone(), session, run);
-    if run == 1 && !all_there(log, stage, session, begun).await? {
+    if !last_there(log, stage, session, (run, begun)).await? {
         return Ok(Found::Missing);
     }
     let has_ended = match delivery.attempts == 1 && stage.is_repeatable() {
@@ -173,7 +188,7 @@ async fn find<L: Log>(log: &L, stage: &Bound, seen: &Seen, delivery: &Delivery) 
         beside: vec![],
     };
     for (step, event_type, required) in &stage.needs {
-        let Some(record) = newest(log, step, session, run).await? else { return Ok(Found::Missing) };
+        let Some(record) = newest(log, step, session, run).await? else { return Ok(Found::OutOfOrder) };
         let ended = ended(&record)?;
         call.beside.extend((record.key != delivery.key).then_some(record.event));
         last = last.max((record.position, record.key));
@@ -183,7 +198,7 @@ async fn find<L: Log>(log: &L, stage: &Bound, seen: &Seen, delivery: &Delivery) 
         call.facts.insert(event_type, ended);
     }
     for (step, artifact) in &stage.others {
-        let Some(record) = newest(log, step, session, run).await? else { return Ok(Found::Missing) };
+        let Some(record) = newest(log, step, session, run).await? else { return Ok(Found::OutOfOrder) };
         let ended = ended(&record)?;
         call.beside.extend((record.key != delivery.key).then_some(record.event));
         last = last.max((record.position, record.key));
@@ -204,11 +219,20 @@ struct OfType {
     session_type: String,
 }
 
-/// Whether everything a step needs of the first run is recorded: most deliveries to a step with several needs come too
-/// early, and this costs no fact's text.
-async fn all_there<L: Log>(log: &L, stage: &Bound, session: SessionId, begun: u64) -> Result<bool, Error> {
+/// Whether the last of what a step needs is recorded: most deliveries to a step with several needs come too early. In the first
+/// run, which most are of, this costs no fact's text.
+async fn last_there<L: Log>(
+    log: &L,
+    stage: &Bound,
+    session: SessionId,
+    (run, begun): (u32, u64),
+) -> Result<bool, Error> {
     for step in &stage.last {
-        if log.position(&Key::session(step.clone(), session, 1), begun).await?.is_none() {
+        let is_there = match run {
+            1 => log.position(&Key::session(step.clone(), session, 1), begun).await?.is_some(),
+            _ => newest(log, step, session, run).await?.is_some(),
+        };
+        if !is_there {
             return Ok(false);
         }
     }

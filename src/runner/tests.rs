@@ -219,10 +219,36 @@ async fn what_is_missing_is_looked_for_again_where_reading_was_behind() {
     for hidden in &keys[..2] {
         for comes in [true, false] {
             let behind = Behind { log: log.clone(), key: hidden.clone(), comes, seen: Arc::default() };
-            let call = step::prepare(&behind, stage, &Seen::default(), &delivery).await.expect("reads");
-            assert_eq!(call.is_some(), comes, "{hidden}");
+            let asks = step::prepare(&behind, stage, &Seen::default(), &delivery).await.expect("reads");
+            assert_eq!(matches!(asks, Asks::Run(_)), comes, "{hidden}: {asks:?}");
         }
     }
+}
+
+#[tokio::test]
+async fn what_a_restored_stream_has_out_of_order_is_waited_for() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let log = EmbeddedLog::open(folder.path(), &Local::open(folder.path()).expect("opens")).expect("opens");
+    let session = SessionCompleted { session_type: SessionType::Trade, ..SessionCompleted::example() };
+    let id = session.session_id;
+    let bound = bind(crate::stages::pipelines());
+    let stage = bound.iter().find(|bound| bound.step.as_str() == "trade-journal").expect("is one");
+    let skipped = |step: &str| {
+        let skipped = StepSkipped { session_id: id, step: step.to_owned(), ..StepSkipped::example() };
+        NewFact::new(Key::session(step.parse().expect("a step"), id, 1), "/test", &skipped)
+    };
+    let first = NewFact::new(Key::session(SESSION_COMPLETED, id, 1), "/test", &session);
+    let delivery =
+        |position, key| Delivery { consumer: stage.step.clone(), position, key, attempts: 1, traceparent: None };
+    let asks = async |delivery| step::prepare(&log, stage, &Seen::default(), &delivery).await.expect("reads");
+    log.append(vec![first, skipped("trade-normalize")]).await.expect("appends");
+    // Too early: a later delivery makes it due.
+    assert!(matches!(asks(delivery(2, skipped("trade-normalize").key)).await, Asks::Nothing));
+    log.append(vec![skipped("trade-lessons")]).await.expect("appends");
+    let last = || delivery(3, skipped("trade-lessons").key);
+    assert!(matches!(asks(last()).await, Asks::Wait), "no other delivery comes for it");
+    log.append(vec![skipped("trade-summarize")]).await.expect("appends");
+    assert!(matches!(asks(last()).await, Asks::Run(_)));
 }
 
 #[test]

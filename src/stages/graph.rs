@@ -10,7 +10,6 @@ use crate::{
     world::World,
 };
 use flywheel_events::{ArtifactGenerated, ArtifactType, Fact, SessionCompleted, StepFailed, StepSkipped};
-
 use std::{collections::BTreeMap, fmt, sync::Arc};
 
 /// One fact a stage needs.

@@ -25,7 +25,7 @@ impl Fact for SessionRerunRequested {
         Self {
             session_id: "a1b2c3d4-e5f6-7890-abcd-ef1234567890".parse().expect("a session id"),
             run: 2,
-            steps: vec!["build-readme".into()],
+            steps: vec!["build-readme".into(), "build-ready".into()],
             reason: Some("the edited block was moved out of the way".into()),
         }
     }

@@ -1,4 +1,5 @@
--- The truth. Rows are added at the end and never change: the triggers refuse everything else, from any program.
+-- The truth. Rows are added at the end and never change: the triggers refuse everything else from any program but our own
+-- writer, which sees to it by itself (writer.rs).
 CREATE TABLE facts (
     position     INTEGER PRIMARY KEY,   -- from 1, without gaps
     id           BLOB NOT NULL,         -- the event id: UUIDv5 of the key, 16 bytes; one index keeps both unique

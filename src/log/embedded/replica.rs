@@ -22,6 +22,9 @@ use std::{
 };
 use uuid::Uuid;
 
+/// Kibibytes of the file that are kept in memory. It is written to at full speed, and the order of the keys' index is random.
+const CACHE_KIB: i32 = 128 * 1024;
+
 /// A fact of the stream, checked, and on its way into the file.
 #[derive(Debug, Clone)]
 pub struct Arrived {
@@ -82,6 +85,7 @@ impl Filler {
         let connection = sqlite::open(&data.join("log.db"), &sqlite::Kind::LOG);
         let connection = connection.map_err(|error| Error::File(error.to_string()))?;
         writer::prepare(&connection)?;
+        connection.pragma_update(None, "cache_size", -CACHE_KIB)?;
         Ok(Self { connection, lock })
     }
 

@@ -10,7 +10,7 @@ use crate::{
 };
 use chrono::{DateTime, Utc};
 use flywheel_events::{Digest, Key, canonical, envelope::Envelope};
-use rusqlite::{OptionalExtension as _, TransactionBehavior};
+use rusqlite::{ErrorCode, OptionalExtension as _, TransactionBehavior};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use std::io::{BufRead, Read as _};
@@ -120,7 +120,11 @@ impl EmbeddedLog {
                 }
             } else {
                 let row = Row::new((&line.key, line.key.event_id()), fact.time, fact.content, line.event.get());
-                end.insert(&transaction, &row).map_err(|error| at(format!("{error}")))?;
+                let taken = |error: &rusqlite::Error| error.sqlite_error_code() == Some(ErrorCode::ConstraintViolation);
+                end.insert(&transaction, &row).map_err(|error| match taken(&error) {
+                    true => at("the key of this fact is taken".to_owned()),
+                    false => at(error.to_string()),
+                })?;
             }
             previous = (line.chain, fact.time);
             number += 1;

@@ -116,7 +116,7 @@ fn append_each(
     Ok(Ok(appended))
 }
 
-/// Bytes of the file's pages that are kept in memory: those of the keys' index, whose order is random.
+/// Kibibytes of the file that are kept in memory: the pages of the keys' index, whose order is random.
 const CACHE_KIB: i32 = 64 * 1024;
 
 /// Makes a connection one that writes by [`End`], which sees by itself to what the file's triggers ask of everybody else with
