@@ -27,7 +27,6 @@ use std::{
     sync::Arc,
     time::{Duration, Instant},
 };
-pub use step::ended;
 use step::{Asks, How, Seen, Verdict};
 use tracing::{Instrument as _, Span};
 

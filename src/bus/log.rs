@@ -15,7 +15,7 @@ use async_nats::{
     },
 };
 use chrono::{DateTime, Utc};
-use flywheel_events::{Key, SessionId};
+use flywheel_events::{Digest, Key, SessionId};
 use futures::{StreamExt as _, TryStreamExt as _};
 use quick_cache::{Weighter, sync::Cache};
 use serde_json::json;
@@ -185,10 +185,10 @@ impl BusLog {
     }
 
     /// The key of the fact in a message that was delivered. The fact is kept, but where it is already: what was worked out of it
-    /// since is kept with it.
+    /// since is kept with it. What is no fact is delivered like one, so that whatever waits for it ends.
     ///
     /// # Errors
-    /// When this program did not write it.
+    /// When it has no key.
     pub(super) fn take_in(&self, position: u64, message: &Message) -> Result<Key, Error> {
         if let Ok(key) = Key::from_subject(&message.subject)
             && self.seen().get(&key).is_some_and(|seen| seen.position == position)
@@ -197,7 +197,7 @@ impl BusLog {
         }
         let empty = HeaderMap::new();
         let headers = message.headers.as_ref().unwrap_or(&empty);
-        let record = record_of(position, &message.subject, headers, &message.payload)?;
+        let record = under_key(position, &message.subject, headers, &message.payload)?;
         let key = record.key.clone();
         self.keep(record);
         Ok(key)
@@ -212,11 +212,11 @@ impl BusLog {
         *last
     }
 
-    /// The fact under a key as the stream's leader has it.
+    /// The fact under a key as the stream's leader has it. What is none has taken the key all the same.
     pub(super) async fn stored(&self, key: &Key) -> Result<Option<Record>, Error> {
         match self.inner.stream.get_last_raw_message_by_subject(&key.subject()).await {
             Ok(message) => {
-                let record = record(&message)?;
+                let record = under_key(message.sequence, &message.subject, &message.headers, &message.payload)?;
                 self.keep(record.clone());
                 Ok(Some(record))
             }
@@ -271,6 +271,19 @@ pub(super) fn record_of(position: u64, subject: &str, headers: &HeaderMap, event
     let digest = digest.ok_or_else(|| foreign("has no digest"))?;
     let event = std::str::from_utf8(event).map_err(|_| foreign("is no text"))?;
     Ok(Record { position, key, digest, event: event.into() })
+}
+
+/// A message of the stream for whoever asks for its key. Of one that this program did not write nothing is taken over: it is a fact
+/// that does not read, and is like no other.
+///
+/// # Errors
+/// When it has no key.
+fn under_key(position: u64, subject: &str, headers: &HeaderMap, event: &[u8]) -> Result<Record, Error> {
+    record_of(position, subject, headers, event).or_else(|error| {
+        let key = Key::from_subject(subject).map_err(|_| error.clone())?;
+        tracing::error!("{error}");
+        Ok(Record { position, key, digest: Digest::of(b""), event: "".into() })
+    })
 }
 
 impl Log for BusLog {

@@ -27,6 +27,7 @@ use async_nats::{
 };
 use bytes::Bytes;
 use flywheel_events::{Digest, Key, envelope::CONTENT_TYPE};
+use futures::future::try_join_all;
 use std::{error::Error as _, time::Duration};
 use tokio::time::Instant;
 use tracing::{Instrument as _, Span};
@@ -70,10 +71,7 @@ pub(super) async fn all(log: &BusLog, mut facts: Vec<NewFact>) -> Result<Vec<App
     for fact in facts {
         under_way.push(send(log, fact).await?);
     }
-    let mut appended = Vec::with_capacity(under_way.len() + 1);
-    for sent in under_way {
-        appended.push(settle(log, sent).await?);
-    }
+    let mut appended = settle_all(log, under_way).await?;
     appended.push(settle(log, send(log, last).await?).await?);
     Ok(appended)
 }
@@ -85,11 +83,13 @@ pub(super) async fn again(log: &BusLog, records: Vec<Record>) -> Result<Vec<Appe
         let traceparent = event.traceparent();
         under_way.push(send_event(log, key, digest, event, traceparent).await?);
     }
-    let mut appended = Vec::with_capacity(under_way.len());
-    for sent in under_way {
-        appended.push(settle(log, sent).await?);
-    }
-    Ok(appended)
+    settle_all(log, under_way).await
+}
+
+/// What becomes of each, in their order. They are waited for together: what a server that was lost does not acknowledge takes its
+/// time once, however many there are.
+async fn settle_all(log: &BusLog, under_way: Vec<Sent>) -> Result<Vec<Appended>, Error> {
+    try_join_all(under_way.into_iter().map(|sent| settle(log, sent))).await
 }
 
 /// The headers of a fact that was recorded before.

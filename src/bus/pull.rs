@@ -29,8 +29,9 @@ const BYTES_MIN: usize = 2 * 1024 * 1024;
 /// How much later than due the server's last word on a request may come.
 const LATE_MAX: Duration = Duration::from_secs(3);
 
-/// What the server says of a request that has brought as many bytes as it may.
-const TOO_MANY_BYTES: &str = "Message Size Exceeds MaxBytes";
+/// What the server says of a request that has brought what it may: as many bytes, or as many messages and fewer bytes. Where a server
+/// died meanwhile, not all of them may have come.
+const HAS_BROUGHT_ALL: [&str; 2] = ["Message Size Exceeds MaxBytes", "Batch Completed"];
 
 /// A consumer as one that asks it sees it.
 #[derive(Debug)]
@@ -131,8 +132,9 @@ impl Pull {
             match message.status {
                 Some(StatusCode::IDLE_HEARTBEAT) => {}
                 Some(StatusCode::NOT_FOUND | StatusCode::TIMEOUT) => self.open = None,
-                // The next one would be more than was asked for; it was not sent.
-                Some(StatusCode::REQUEST_TERMINATED) if message.description.as_deref() == Some(TOO_MANY_BYTES) => {
+                Some(StatusCode::REQUEST_TERMINATED)
+                    if message.description.as_deref().is_some_and(|why| HAS_BROUGHT_ALL.contains(&why)) =>
+                {
                     self.open = None;
                 }
                 status => {

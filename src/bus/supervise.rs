@@ -21,25 +21,21 @@ pub struct Life {
     pub before: u64,
 }
 
-/// Lives a part's lives until one ends by itself, which it does when `stop` is said.
+/// Lives a part's lives until one ends by itself, which it does when `stop` is said. Who cannot use the bus at all has been told so
+/// by [`reach`](super::reach) before: from then on a connection that fails is one that is waited for.
 ///
 /// # Errors
-/// When the very first connection fails, or something does that no new beginning changes.
+/// When something fails that no new beginning changes.
 pub async fn supervise<F: Future<Output = Result<(), Error>>>(
     part: &str,
     address: &Address,
     stop: &CancellationToken,
     live: impl Fn(Life) -> F,
 ) -> Result<(), Error> {
-    let mut first = Some(connect(address).await?);
     let (mut before, mut wait) = (0, WAIT_FIRST);
     loop {
         let began = Instant::now();
-        let bus = match first.take() {
-            Some(bus) => Ok(bus),
-            None => connect(address).await,
-        };
-        let ended = match bus {
+        let ended = match connect(address).await {
             Ok(bus) => {
                 before += 1;
                 live(Life { bus, before: before - 1 }).await

@@ -8,7 +8,7 @@ use super::{
     worker::ToolArgs,
 };
 use crate::{
-    bus::{INBOX, LOG},
+    bus::{Bus, INBOX, LOG, Patience, Topology},
     log::Error,
 };
 
@@ -26,6 +26,15 @@ pub struct Args {
     figures: Figures,
 }
 
+/// Makes what is missing, once there is a leader who can.
+async fn set_up(bus: &Bus, topology: &Topology) -> Result<(), Error> {
+    let mut patience = Patience::new();
+    while let Err(error) = crate::bus::setup(bus, topology).await {
+        patience.wait(bus, error).await?;
+    }
+    Ok(())
+}
+
 /// Runs the command.
 pub fn run(args: &Args, context: &Context) -> anyhow::Result<Exit> {
     let tools = args.tools.open(&args.reach, context)?;
@@ -34,7 +43,10 @@ pub fn run(args: &Args, context: &Context) -> anyhow::Result<Exit> {
     staying::run(async |parts| {
         args.figures.begin(parts, &address, &[INBOX, LOG], context).await?;
         let Some(bus) = staying::reach(&address, parts.stop(), context).await? else { return Ok(()) };
-        crate::bus::setup(&bus, &topology).await?;
+        tokio::select! {
+            () = parts.stop().cancelled() => return Ok(()),
+            done = set_up(&bus, &topology) => done?,
+        }
         bus.is_narrow().iter().for_each(|why| context.console.note(format_args!("warning: {why}")));
         context.console.note("taking sessions in, working on every stage, and keeping a replica");
         intake::begin(parts, &address, &topology);

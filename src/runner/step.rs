@@ -8,13 +8,13 @@ use crate::{
     accept,
     log::{AnyFact, Delivery, Error, Event, Log, NewFact, Record},
     queue,
-    stages::{Ended, Inputs, Made, MadeStep, Stop},
+    stages::{Ended, IN_A_NEW_SESSION, Inputs, Made, MadeStep, Stop},
 };
 use flywheel_events::{
     ArtifactGenerated, Fact, FailureClass, Key, SessionCompleted, SessionId, SessionReady, SessionRerunRequested,
     SessionType, Step, StepFailed, StepSkipped, envelope::EVENT_BYTES_MAX,
 };
-use serde::Deserialize;
+use serde::{Deserialize, de::DeserializeOwned};
 use std::{
     any::Any,
     collections::{BTreeMap, HashMap},
@@ -82,14 +82,14 @@ pub struct Seen {
 const SEEN_MAX: usize = 64 * 1024;
 
 impl Seen {
-    /// Where a session's own fact is, behind which all others of it are, and its type; nothing where it is not recorded, or of
-    /// a type that is not known here.
+    /// Where a session's own fact is, behind which all others of it are, and its type; nothing where it is not recorded, does not
+    /// read, or is of a type that is not known here.
     async fn session<L: Log>(&self, log: &L, session: SessionId) -> Result<Option<(u64, SessionType)>, Error> {
         if let Some(seen) = self.lock().get(&session) {
             return Ok(Some(*seen));
         }
         let Some(entry) = log.get(&Key::session(SESSION_COMPLETED, session, 1)).await? else { return Ok(None) };
-        let (_, its): (_, OfType) = entry.data().map_err(|error| damaged(&entry.key, &error))?;
+        let Some(its) = data_of::<OfType>(&entry) else { return Ok(None) };
         let known = SessionType::ALL.into_iter().find(|known| known.as_str() == its.session_type);
         // One of a newer program, whose stages are not here. It must not end those that are.
         let Some(session_type) = known else { return Ok(None) };
@@ -169,7 +169,7 @@ async fn find<L: Log>(log: &L, stage: &Bound, seen: &Seen, delivery: &Delivery) 
         return Ok(Found::Nothing);
     }
     let Some(entry) = log.get(&Key::session(SESSION_COMPLETED, session, 1)).await? else { return Ok(Found::Missing) };
-    let data = ended(&entry)?;
+    let data = ended(&entry, session);
     // The last of its inputs to be recorded is what made the step due, whichever of them was delivered first.
     let mut last = match asked {
         Asked::Again(request) => (request.position, request.key),
@@ -189,7 +189,7 @@ async fn find<L: Log>(log: &L, stage: &Bound, seen: &Seen, delivery: &Delivery) 
     };
     for (step, event_type, required) in &stage.needs {
         let Some(record) = newest(log, step, session, run).await? else { return Ok(Found::OutOfOrder) };
-        let ended = ended(&record)?;
+        let ended = ended(&record, session);
         call.beside.extend((record.key != delivery.key).then_some(record.event));
         last = last.max((record.position, record.key));
         if *required && !matches!(ended, Ended::Completed(_)) {
@@ -199,7 +199,7 @@ async fn find<L: Log>(log: &L, stage: &Bound, seen: &Seen, delivery: &Delivery) 
     }
     for (step, artifact) in &stage.others {
         let Some(record) = newest(log, step, session, run).await? else { return Ok(Found::OutOfOrder) };
-        let ended = ended(&record)?;
+        let ended = ended(&record, session);
         call.beside.extend((record.key != delivery.key).then_some(record.event));
         last = last.max((record.position, record.key));
         if let Ended::Completed(value) = &ended
@@ -261,22 +261,20 @@ enum Asked {
     Again(Record),
 }
 
-/// Why a run has an outcome of its own for a step, if it has one.
+/// Why a run has an outcome of its own for a step, if it has one. A request that does not read asks for nothing.
 async fn asked_for<L: Log>(log: &L, step: &Step, session: SessionId, run: u32) -> Result<Option<Asked>, Error> {
     if run == 1 {
         return Ok(Some(Asked::First));
     }
     let Some(record) = log.get(&Key::session(RERUN_REQUESTED, session, run)).await? else { return Ok(None) };
-    let (_, request): (_, SessionRerunRequested) = record.data().map_err(|error| damaged(&record.key, &error))?;
+    let Some(request) = data_of::<SessionRerunRequested>(&record) else { return Ok(None) };
     let repeated = request.steps.is_empty() || request.steps.iter().any(|name| name == step.as_str());
     Ok(repeated.then_some(Asked::Again(record)))
 }
 
-/// How a recorded step ended.
-///
-/// # Errors
-/// When the record is none of ours.
-pub fn ended(record: &Record) -> Result<Ended, Error> {
+/// How a recorded step ended. A fact that does not read is that step's failure: whatever needs it says so, `ready` names it, and no other
+/// session waits for somebody who can read it.
+fn ended(record: &Record, session: SessionId) -> Ended {
     let decode = || -> Result<Ended, serde_json::Error> {
         let (event_type, data) = record.event.parts()?;
         Ok(match &*event_type {
@@ -285,11 +283,30 @@ pub fn ended(record: &Record) -> Result<Ended, Error> {
             _ => Ended::Completed(data),
         })
     };
-    decode().map_err(|error| damaged(&record.key, &error))
+    decode().unwrap_or_else(|error| {
+        let message = damaged(&record.key, &error);
+        tracing::error!("{message}");
+        Ended::Failed(StepFailed {
+            session_id: session,
+            step: record.key.step.to_string(),
+            class: FailureClass::Refused,
+            message,
+            hint: Some(format!(
+                "use the program that wrote it, or a newer one; if nobody of yours did, `flywheel replica` says what is wrong with it, and the session can be told again {IN_A_NEW_SESSION}"
+            )),
+            attempts: 1,
+        })
+    })
 }
 
-fn damaged(key: &Key, error: &serde_json::Error) -> Error {
-    Error::Foreign(format!("the fact {key} does not read: {error}; use the program that wrote it, or a newer one"))
+/// The data of a fact, where it reads.
+fn data_of<T: DeserializeOwned>(record: &Record) -> Option<T> {
+    let data = record.data().inspect_err(|error| tracing::error!("{}", damaged(&record.key, error)));
+    data.ok().map(|(_, data)| data)
+}
+
+fn damaged(key: &Key, error: &serde_json::Error) -> String {
+    format!("the fact {key} does not read: {error}")
 }
 
 impl Bound {

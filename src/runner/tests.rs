@@ -137,6 +137,43 @@ async fn a_faulty_stage_is_retried_then_parked_and_its_siblings_go_on() {
     assert_eq!(left, 0, "nothing stays in flight");
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_fact_that_does_not_read_is_a_failure_of_its_own_session() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let log = EmbeddedLog::open(folder.path(), &Local::open(folder.path()).expect("opens")).expect("opens");
+    let ids: [SessionId; 2] = [1, 2].map(|n| format!("00000000-0000-4000-8000-{n:012}").parse().expect("an id"));
+    let [damaged, sound] = ids;
+    let facts = ids.map(|id| {
+        let trade =
+            SessionCompleted { session_type: SessionType::Trade, session_id: id, ..SessionCompleted::example() };
+        NewFact::new(Key::session(SESSION_COMPLETED, id, 1), "/test", &trade)
+    });
+    log.append(facts.into()).await.expect("appends");
+    let key = |step: &'static str, id| Key::session(Step::new(step), id, 1);
+    let odd = serde_json::json!({ "class": "of a newer program" });
+    let odd = NewFact::of_value(key("trade-normalize", damaged), StepFailed::TYPE, "/test", &odd);
+    log.append(vec![odd]).await.expect("appends");
+    let done = async {
+        for id in ids {
+            while log.get(&key("trade-ready", id)).await?.is_none() {
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+        }
+        Ok(())
+    };
+    let tools = tools();
+    let worked = work(&log, crate::stages::pipelines(), &tools, Scope::All, |_| true, done);
+    tokio::time::timeout(Duration::from_secs(60), worked).await.expect("it ends").expect("the log works");
+    let ready: SessionReady = outcome(&log, "trade-ready", damaged).await;
+    let failed = |step: &str| ready.failures.iter().find(|failure| failure.step == step).expect("failed");
+    let (its, what_follows) = (failed("trade-normalize"), failed("trade-summarize"));
+    assert_eq!((its.class, what_follows.class), (FailureClass::Refused, FailureClass::InputFailed));
+    let named = format!("the fact {} does not read", key("trade-normalize", damaged));
+    assert!(its.message.contains(&named) && what_follows.message.contains(&named), "{ready:?}");
+    let ready: SessionReady = outcome(&log, "trade-ready", sound).await;
+    assert!(ready.failures.iter().all(|failure| !failure.message.contains("does not read")), "{ready:?}");
+}
+
 /// A log that is read behind what it delivers, until that is waited for.
 #[derive(Clone)]
 struct Behind {

@@ -4,9 +4,9 @@
 use crate::{
     nats::Server,
     place::{Place, Staying},
-    swarm::{Swarm, session, until},
+    swarm::{self, Swarm, session, until},
 };
-use async_nats::jetstream::stream::Config;
+use async_nats::{HeaderMap, jetstream::stream::Config};
 use rustix::process::{Pid, Signal, kill_process};
 use std::{
     fs::File,
@@ -55,6 +55,55 @@ async fn where_nobody_answers_it_waits_and_says_so_once() {
     }
 }
 
+/// One of two servers of a cluster, neither of which does anything without the other.
+fn one_of_two(number: usize, ports: [u16; 2]) -> Server {
+    let [first, second] = ports.map(|port| format!("nats://127.0.0.1:{port}"));
+    let port = ports[number];
+    Server::configured(&format!(
+        "server_name: server-{number}\njetstream {{ store_dir: \"{{store}}\" }}\ncluster {{ name: two, listen: \"127.0.0.1:{port}\", routes: [\"{first}\", \"{second}\"] }}\n"
+    ))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_begins_where_no_leader_answers_waits_for_one() {
+    let ports = [(); 2].map(|()| TcpListener::bind("127.0.0.1:0").expect("binds"));
+    let ports = ports.map(|listener| listener.local_addr().expect("an address").port());
+    let (alone, mut other) = (one_of_two(0, ports), one_of_two(1, ports));
+    let place = Place::on(&alone);
+    until("they have found each other", || async {
+        tokio::task::block_in_place(|| place.run(&["bus", "setup"])).code == 0
+    })
+    .await;
+    other.stop();
+    let staying = ALL.map(|arguments| stay(&place, arguments[0], &alone.url, arguments));
+    for arguments in ALL {
+        until("it meets a server that does not answer", || async {
+            said(&place, arguments[0]).contains("cannot look at the stream FLYWHEEL")
+        })
+        .await;
+    }
+    tokio::task::block_in_place(|| other.start_again());
+    let client = async_nats::connect(&alone.url).await.expect("connects");
+    let jetstream = async_nats::jetstream::new(client);
+    until("a session is published", || async {
+        let event = swarm::event(&session(1)).to_string();
+        let mut headers = HeaderMap::new();
+        headers.insert("Content-Type", "application/cloudevents+json");
+        let sent = jetstream.publish_with_headers(swarm::inbox(), headers, event.into()).await;
+        sent.expect("publishes").await.is_ok()
+    })
+    .await;
+    until("the session has ended, and the replica has it", || async {
+        let export = ["--data", "data-replica", "log", "export"];
+        tokio::task::block_in_place(|| place.run(&export)).out.contains("trade-ready")
+    })
+    .await;
+    for (staying, arguments) in staying.into_iter().zip(ALL) {
+        let code = staying.end().code;
+        assert_eq!(code, 0, "{arguments:?}: {}", said(&place, arguments[0]));
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn what_answers_and_is_no_bus_ends_it_and_what_is_silent_does_not() {
     let place = Place::alone();
@@ -88,6 +137,9 @@ async fn what_cannot_be_taken_in_keeps_no_process_from_ending_and_is_not_lost() 
         stream.consumer_info("intake").await.expect("is there").num_waiting > 0
     };
     until("it waits for sessions", waits).await;
+    // Whoever opens the log while it is full finds another limit than it must have.
+    until("it answers submissions", || async { swarm.client.request("$SRV.PING.flywheel", "".into()).await.is_ok() })
+        .await;
     limit(1).await;
     for n in 1..=3 {
         swarm.publish_session(&session(n)).await;

@@ -20,6 +20,7 @@ use flywheel::{
 };
 use flywheel_events::{FailureClass, Key, RepoScanned, SessionId, SessionReady, Step, StepFailed};
 use futures::StreamExt as _;
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 use std::{
     os::unix::fs::PermissionsExt as _,
@@ -28,7 +29,7 @@ use std::{
         Arc,
         atomic::{AtomicU32, Ordering},
     },
-    time::Duration,
+    time::{Duration, Instant},
 };
 use tokio::time::{sleep, timeout};
 
@@ -75,6 +76,37 @@ async fn what_is_in_hand_waits_for_the_server_for_as_long_as_it_takes() {
     // What was sent again and again is there once.
     let positions: Vec<u64> = appended.expect("appends").into_iter().map(Appended::position).collect();
     assert_eq!((positions, log.head().await.expect("reads")), (vec![2], 2));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn acknowledgements_that_were_lost_are_waited_for_together() {
+    let mut server = Server::start();
+    let topology = Topology::default();
+    setup(&bus(&server).await, &topology).await.expect("sets up");
+    let log = log_for_work(&server, &topology).await;
+    let process = Pid::from_raw(server.id().cast_signed()).expect("a process");
+    kill_process(process, Signal::STOP).expect("is there");
+    let (began, sent) = (Instant::now(), log.bus().client.statistics().out_messages.load(Ordering::Relaxed));
+    let appending = tokio::spawn({
+        let log = log.clone();
+        async move { log.append((1..=9).map(fact).collect()).await }
+    });
+    // They are on their way, and die with the server that does not read them.
+    let client = &log.bus().client;
+    until("eight are sent", || async { client.statistics().out_messages.load(Ordering::Relaxed) >= sent + 8 }).await;
+    client.flush().await.expect("writes");
+    tokio::task::block_in_place(|| {
+        server.stop();
+        server.start_again();
+    });
+    let appended = appending.await.expect("does not panic").expect("appends");
+    let took = began.elapsed();
+    let mut positions: Vec<u64> = appended.into_iter().map(Appended::position).collect();
+    assert_eq!(positions.pop(), Some(9), "the last stands behind all others");
+    positions.sort();
+    assert_eq!(positions, (1..=8).collect::<Vec<_>>());
+    // One wait is 5 s.
+    assert!((Duration::from_secs(4)..Duration::from_secs(15)).contains(&took), "{took:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -176,7 +208,7 @@ async fn a_step_that_kills_its_process_is_parked_and_the_others_go_on() {
     swarm.log.append(std::iter::once(session(BUILD, 1)).chain(facts).collect()).await.expect("appends");
     let start = || swarm.start_in("data", &["worker"], &[("PATH", &paths)]);
     let (mut worker, mut deaths) = (start(), 0);
-    let began = std::time::Instant::now();
+    let began = Instant::now();
     while swarm.count_of("build-ready").await == 0 {
         if !worker.lives() {
             deaths += 1;

@@ -2,8 +2,8 @@
 
 use crate::nats::Server;
 use crate::swarm::{Process, Swarm, id, session, until};
-use flywheel::bus::Topology;
-use flywheel_events::{SessionReady, StepFailed};
+use flywheel::{bus::Topology, log::Log as _};
+use flywheel_events::{Key, Outcome, SessionReady, Step, StepFailed};
 use std::{
     collections::BTreeSet,
     time::{Duration, Instant},
@@ -81,6 +81,36 @@ async fn two_workers_share_what_is_partitioned() {
     let (first, second) = two_workers(&swarm).await;
     every_session_has_ended(&swarm).await;
     assert!(first.terminate().success() && second.terminate().success());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_no_fact_ends_its_own_session_and_nobody_else() {
+    let swarm = Swarm::new(Duration::from_secs(30)).await;
+    let mut intake = swarm.start(&["intake"]);
+    let taken = |step: &'static str, n: usize| {
+        let key = Key::session(Step::new(step), id(n).parse().expect("an id"), 1);
+        swarm.publish_raw(&key.subject(), b"NATS/1.0\r\n\r\n", b"junk");
+    };
+    // The place of a session, and that of a step.
+    taken("session-completed", 1);
+    for n in 1..=3 {
+        swarm.publish_session(&session(n)).await;
+    }
+    until("two are taken in", || async { swarm.count_of("session-completed").await == 3 }).await;
+    until("one is refused", || async { swarm.reports().await.len() == 1 }).await;
+    taken("trade-normalize", 2);
+    let mut worker = swarm.start(&["worker"]);
+    until("two have ended", || async { swarm.count_of("trade-ready").await == 2 }).await;
+    for (n, outcome) in [(2, Outcome::Failed), (3, Outcome::Ready)] {
+        let key = Key::session(Step::new("trade-ready"), id(n).parse().expect("an id"), 1);
+        let record = swarm.log.get(&key).await.expect("reads").expect("is there");
+        let (_, ready): (_, SessionReady) = record.data().expect("decodes");
+        assert_eq!(ready.outcome, outcome, "{ready:?}");
+        let named = ready.failures.iter().any(|failure| failure.message.contains("the fact trade-normalize/session/"));
+        assert_eq!(named, outcome == Outcome::Failed, "{ready:?}");
+    }
+    assert!(intake.lives() && worker.lives(), "{} {}", intake.said(), worker.said());
+    assert!(worker.said().contains("on flywheel.log.trade-normalize."), "{}", worker.said());
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -8,6 +8,9 @@
 //! - where two contents were published as one session, either is in the log, and the other was refused.
 //!
 //! Everything else that was published was refused, each with its fact, and nothing is left in the inbox.
+//!
+//! Nobody ended by itself for what passes: a server that is away, a leader that is elected, an answer that does not come. A stream
+//! that is full is one whose limit differs from what it must be, and whoever is started or begins anew meanwhile ends for that.
 
 use crate::{
     LIFE, TRADE,
@@ -29,9 +32,14 @@ use std::{
 /// How long the swarm may take to catch up.
 const QUIET_MAX: Duration = Duration::from_secs(180);
 
+/// How a process says that a stream has another limit: no waiting changes that, as far as it knows.
+const OTHER_LIMIT: &str = "is not what flywheel needs: max_bytes is";
+
 /// Checks everything, and says what was seen.
 pub async fn all(swarm: &mut Swarm, published: &Published) -> anyhow::Result<String> {
     let waited = quiet(swarm).await?;
+    let odd: Vec<_> = swarm.endings().filter(|(_, words)| !words.contains(OTHER_LIMIT)).collect();
+    anyhow::ensure!(odd.is_empty(), "ended by themselves for what passes: {odd:?}");
     // All at once, which takes as long as one.
     for process in &swarm.processes {
         process.signal(Signal::TERM)?;
@@ -61,18 +69,22 @@ pub async fn all(swarm: &mut Swarm, published: &Published) -> anyhow::Result<Str
             "a step of {session} was parked at {position}, and workers were harmed {harms} times since it was stored"
         );
     }
-    let inbox = bus.jetstream.get_stream("SWARM").await?.cached_info().state.messages;
-    anyhow::ensure!(inbox == 0, "{inbox} messages are left in the inbox");
+    let mut inbox = bus.jetstream.get_stream("SWARM").await?;
+    let left = inbox.info().await?.state.clone();
+    if left.messages > 0 {
+        let intake = inbox.consumer_info("intake").await?;
+        anyhow::bail!("messages are left in the inbox: {left:?}, of which the consumer knows {intake:?}");
+    }
     let verified = swarm.command(&kept, &["verify"])?;
     anyhow::ensure!(!verified.is_empty(), "verify says nothing");
     Ok(format!(
-        "{} facts, {} of them stamped by a clock that had jumped; {} refused, {} steps parked by the death of workers; quiet after {} ms; {} processes ended by themselves",
+        "{} facts, {} of them stamped by a clock that had jumped; {} refused, {} steps parked by the death of workers; quiet after {} ms; {} processes ended by themselves, each for the limit of a stream that was full",
         facts.count,
         facts.off,
         facts.rejected.len(),
         parked.len(),
         waited.as_millis(),
-        swarm.processes.iter().map(|process| process.ended).sum::<usize>(),
+        swarm.endings().count(),
     ))
 }
 

@@ -87,6 +87,9 @@ async fn run(plan: Plan) -> anyhow::Result<()> {
     published.refused.append(&mut faults.1);
     let outcome = check::all(&mut swarm, &published).await;
     println!("{}: survived {} faults ({faults}); {published}", plan.name, faults.count());
+    for (name, words) in swarm.endings() {
+        println!("{name} ended by itself: {words}");
+    }
     println!("{}: {}", plan.name, history.path().display());
     println!("{}", outcome?);
     Ok(())

@@ -32,13 +32,16 @@ pub struct Process {
     /// The file that its clock goes by; none where it goes by the machine's.
     clock: Option<PathBuf>,
     child: Option<Child>,
-    /// How often it ended by itself.
-    pub ended: usize,
+    /// How many bytes its log had when it was last started.
+    log_begins: usize,
+    /// How it ended each time it did so by itself, and what it said from its start.
+    ended: Vec<String>,
 }
 
 impl Process {
     pub fn start(&mut self) -> anyhow::Result<()> {
         let log = File::options().create(true).append(true).open(&self.log)?;
+        self.log_begins = usize::try_from(log.metadata()?.len())?;
         let path = std::env::vars_os().filter(|(name, _)| name == "PATH");
         let mut command = Command::new(&self.program);
         command.env_clear();
@@ -67,6 +70,8 @@ impl Process {
     }
 
     pub fn kill(&mut self) -> anyhow::Result<()> {
+        // It may have ended a moment ago.
+        self.look()?;
         if let Some(mut child) = self.child.take() {
             child.kill()?;
             child.wait()?;
@@ -107,18 +112,23 @@ impl Process {
 
     /// A process that ended by itself is started again, as its supervisor would.
     pub fn revive(&mut self) -> anyhow::Result<bool> {
-        let ended = match &mut self.child {
-            Some(child) => {
-                let ended = child.try_wait()?.is_some();
-                self.ended += usize::from(ended);
-                ended
-            }
-            None => true,
-        };
-        if ended {
+        self.look()?;
+        let is_gone = self.child.is_none();
+        if is_gone {
             self.start()?;
         }
-        Ok(ended)
+        Ok(is_gone)
+    }
+
+    /// Looks whether it has ended by itself.
+    fn look(&mut self) -> anyhow::Result<()> {
+        let Some(child) = &mut self.child else { return Ok(()) };
+        if let Some(status) = child.try_wait()? {
+            self.child = None;
+            let text = self.log_text();
+            self.ended.push(format!("{status}\n{}", text.get(self.log_begins..).unwrap_or(&text)));
+        }
+        Ok(())
     }
 
     pub fn log_text(&self) -> String {
@@ -201,7 +211,8 @@ impl Swarm {
             folder,
             clock,
             child: None,
-            ended: 0,
+            log_begins: 0,
+            ended: vec![],
         })
     }
 
@@ -224,7 +235,8 @@ impl Swarm {
             folder,
             clock,
             child: None,
-            ended: 0,
+            log_begins: 0,
+            ended: vec![],
         })
     }
 
@@ -290,6 +302,12 @@ impl Swarm {
             format!("{}:\n  {}\n", process.name, lines.into_iter().rev().collect::<Vec<_>>().join("\n  "))
         };
         self.processes.iter().map(last).collect()
+    }
+
+    /// Who ended by itself, and with what words.
+    pub fn endings(&self) -> impl Iterator<Item = (&str, &str)> {
+        let all = self.servers.iter().chain(&self.processes);
+        all.flat_map(|process| process.ended.iter().map(|words| (process.name.as_str(), words.as_str())))
     }
 
     /// A folder of its own for whoever checks.

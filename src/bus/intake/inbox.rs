@@ -44,14 +44,13 @@ const LEAVE_MAX: Duration = Duration::from_secs(5);
 /// Takes in what comes to the inbox until `stop` is said.
 ///
 /// # Errors
-/// When the bus does not answer at first, or its inbox is not set up.
+/// When the bus is not as it must be.
 pub async fn run(
     address: &Address,
     topology: &Topology,
     cleaner: &Arc<Cleaner>,
     stop: &CancellationToken,
 ) -> Result<(), Error> {
-    find_consumer(&connect(address).await?, topology).await?;
     supervise("the inbox", address, stop, async |life: Life| {
         let log = BusLog::open_for_work(connect(address).await?, topology.clone()).await?;
         let intake = Intake::new(log, cleaner.clone());

@@ -38,7 +38,7 @@ const WAITING_MAX: usize = 64;
 /// Answers submissions until `stop` is said.
 ///
 /// # Errors
-/// When the bus does not answer at first.
+/// When the bus is not as it must be.
 pub async fn run(
     address: &Address,
     topology: &Topology,

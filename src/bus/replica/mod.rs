@@ -41,7 +41,7 @@ const TRANSACTION_WAIT: Duration = Duration::from_millis(200);
 /// The waits between two tries to reach the bus: doubled from the first to the last.
 const RETRY: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(5));
 
-/// After how many tries in a row that came to nothing the replica gives up, where the bus answers.
+/// After how many tries in a row that came to nothing whoever waits for the end of a replica is told so.
 const TRIES_MAX: u32 = 8;
 
 /// A connection that lasted so long was a good one.
@@ -83,8 +83,8 @@ pub struct Filled {
 /// Fills a replica from the bus, and says how far it is.
 ///
 /// # Errors
-/// [`Error::Diverged`] and [`Error::Foreign`] where the two cannot be one log; [`Error::Bus`] where the bus cannot be reached
-/// at the start, or not be read again and again. What has come before is in the file.
+/// [`Error::Diverged`] and [`Error::Foreign`] where the two cannot be one log; [`Error::Bus`] where it is to go to the head, and the
+/// bus cannot be reached at the start, or not be read again and again. What has come before is in the file.
 pub async fn fill(
     address: &Address,
     topology: &Topology,
@@ -127,16 +127,19 @@ pub async fn fill(
                     }
                 }
                 let position = filler.head()?.position;
-                if position == before && target.is_none() {
-                    return Err(Error::Bus(why));
-                }
                 if position > before || (answered && since.elapsed() > STEADY) {
                     (tries, wait) = (0, RETRY.0);
-                } else if answered || until == Until::Head {
+                } else {
                     tries += 1;
                 }
-                if tries >= TRIES_MAX {
-                    return Err(Error::Bus(format!("the log cannot be read behind position {position}: {why}")));
+                // Who stays has time: a server that is away, or a leader to be elected, is there again some day.
+                if until == Until::Head {
+                    if position == before && target.is_none() {
+                        return Err(Error::Bus(why));
+                    }
+                    if tries >= TRIES_MAX {
+                        return Err(Error::Bus(format!("the log cannot be read behind position {position}: {why}")));
+                    }
                 }
                 tracing::warn!("{why}; trying again");
             }
