@@ -42,6 +42,10 @@ pub const ATTEMPTS_MAX: u32 = 5;
 /// After how many tries a delivery is handled alone.
 const TOGETHER_MAX: u32 = 3;
 
+/// How long a look at the world that was tried often waits. Looking is what may end the process, and that counts a try for whatever is
+/// in hand: by then all that only computes has ended.
+const LAST_WAIT: Duration = Duration::from_secs(1);
+
 /// The longest wait before another try.
 const BACKOFF_MAX: Duration = Duration::from_secs(30);
 
@@ -111,6 +115,9 @@ async fn work_on<L: Log>(
     let mut deliveries = log.subscribe(consumer).await?;
     loop {
         for turn in in_turns(deliveries.next(IN_HAND_MAX).await?) {
+            if stage.looks_at_the_world() && turn.iter().any(|delivery| delivery.attempts > TOGETHER_MAX) {
+                tokio::time::sleep(LAST_WAIT).await;
+            }
             let each = turn.into_iter().map(async |delivery| {
                 let handled = handle(&log, &stage, &tools, &seen, &delivery).await;
                 (delivery, handled)
