@@ -6,6 +6,7 @@
 //! - A handler that kills its process is counted before it starts, and parked before it starts once too often.
 
 mod bound;
+mod due;
 mod step;
 
 use crate::{
@@ -17,6 +18,7 @@ use crate::{
     world::World,
 };
 pub use bound::{Bound, RERUN_REQUESTED, SESSION_COMPLETED, bind, downstream, looks_behind, step_of};
+use due::{Asks, Seen};
 use flywheel_events::{FailureClass, Step};
 use futures::{StreamExt as _, future::join_all, stream};
 use rand::RngExt as _;
@@ -27,7 +29,7 @@ use std::{
     sync::Arc,
     time::{Duration, Instant},
 };
-use step::{Asks, How, Seen, Verdict};
+use step::{How, Verdict};
 use tracing::{Instrument as _, Span};
 
 /// Most deliveries of one stage in hand at once.
@@ -198,7 +200,7 @@ async fn handle_in<L: Log>(
     delivery: &Delivery,
     span: &Span,
 ) -> Result<Handled, Error> {
-    let prepared = step::prepare(log, stage, seen, delivery).await;
+    let prepared = due::prepare(log, stage, seen, delivery).await;
     let call = match prepared.inspect_err(|_| trace::ended_in_fault(span, "again", "log"))? {
         Asks::Run(call) => *call,
         Asks::Nothing => {

@@ -256,7 +256,7 @@ async fn what_is_missing_is_looked_for_again_where_reading_was_behind() {
     for hidden in &keys[..2] {
         for comes in [true, false] {
             let behind = Behind { log: log.clone(), key: hidden.clone(), comes, seen: Arc::default() };
-            let asks = step::prepare(&behind, stage, &Seen::default(), &delivery).await.expect("reads");
+            let asks = due::prepare(&behind, stage, &Seen::default(), &delivery).await.expect("reads");
             assert_eq!(matches!(asks, Asks::Run(_)), comes, "{hidden}: {asks:?}");
         }
     }
@@ -277,7 +277,7 @@ async fn what_a_restored_stream_has_out_of_order_is_waited_for() {
     let first = NewFact::new(Key::session(SESSION_COMPLETED, id, 1), "/test", &session);
     let delivery =
         |position, key| Delivery { consumer: stage.step.clone(), position, key, attempts: 1, traceparent: None };
-    let asks = async |delivery| step::prepare(&log, stage, &Seen::default(), &delivery).await.expect("reads");
+    let asks = async |delivery| due::prepare(&log, stage, &Seen::default(), &delivery).await.expect("reads");
     log.append(vec![first, skipped("trade-normalize")]).await.expect("appends");
     // Too early: a later delivery makes it due.
     assert!(matches!(asks(delivery(2, skipped("trade-normalize").key)).await, Asks::Nothing));
