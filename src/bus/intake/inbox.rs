@@ -102,10 +102,11 @@ impl<'a> Inbox<'a> {
 
     async fn live(mut self) -> Result<(), Error> {
         let stop = self.stop;
+        self.take_what_is_left_behind(Left::Acknowledged).await?;
         loop {
             let connection = *self.bus.connections.borrow();
             if self.whole != Some(connection) {
-                self.take_what_is_left_behind().await?;
+                self.take_what_is_left_behind(Left::Delivered).await?;
                 self.whole = Some(connection);
             }
             let gathered = tokio::select! {
@@ -225,10 +226,14 @@ impl<'a> Inbox<'a> {
         info(self.intake.log.bus()).await.map(drop)
     }
 
-    /// Takes in what was delivered and not acknowledged, without a delivery.
-    async fn take_what_is_left_behind(&self) -> Result<(), Error> {
+    /// Takes in what is still there, without a delivery.
+    async fn take_what_is_left_behind(&self, left: Left) -> Result<(), Error> {
         let info = info(&self.bus).await?;
-        let (mut next, last) = (info.ack_floor.stream_seq + 1, info.delivered.stream_seq);
+        let last = match left {
+            Left::Acknowledged => info.ack_floor.stream_seq,
+            Left::Delivered => info.delivered.stream_seq,
+        };
+        let mut next = 1;
         while next <= last {
             let (mut positions, mut messages) = (vec![], vec![]);
             while next <= last && messages.len() < IN_HAND_MAX {
@@ -241,7 +246,7 @@ impl<'a> Inbox<'a> {
                 messages.push(message(stored)?);
             }
             if let (Some(first), Some(last)) = (positions.first(), positions.last()) {
-                tracing::warn!("the connection ended; taking in what lies between {first} and {last} of the inbox");
+                tracing::warn!("taking in what was left between {first} and {last} of the inbox");
                 self.holding(&[], self.intake.take(messages)).await?;
             }
             for position in positions {
@@ -273,6 +278,15 @@ impl<'a> Inbox<'a> {
         let answer = self.bus.jetstream.request(subject.to_owned(), request).await;
         answer.map_err(|error| failed("ask about the inbox", with_causes(&error)))
     }
+}
+
+/// What no delivery brings.
+#[derive(Debug, Clone, Copy)]
+enum Left {
+    /// What was acknowledged and not removed, which a server that is killed in between leaves in the stream for ever.
+    Acknowledged,
+    /// That, and what was delivered on a connection that ended.
+    Delivered,
 }
 
 fn reply_of(message: &async_nats::jetstream::Message) -> Option<String> {
