@@ -330,5 +330,10 @@ pub async fn what_is_forgotten_never_comes_again_and_the_rest_does<B: Backend>(b
         subscription.retry(&delivery, Duration::ZERO).await.expect("retries");
     }
     log.forget(&HashMap::from([(session(1), 1)])).await.expect("forgets");
-    assert_eq!(positions(&next(&mut subscription, 10).await), [2, 3]);
+    // What is given back one by one may come again one by one.
+    let mut came = positions(&next(&mut subscription, 10).await);
+    if came.len() < 2 {
+        came.extend(positions(&next(&mut subscription, 10).await));
+    }
+    assert_eq!(came, [2, 3]);
 }
