@@ -184,23 +184,15 @@ impl BusLog {
         self.seen().insert(record.key.clone(), Arc::new(record));
     }
 
-    /// The key of the fact in a message that was delivered. The fact is kept, but where it is already: what was worked out of it
-    /// since is kept with it. What is no fact is delivered like one, so that whatever waits for it ends.
-    ///
-    /// # Errors
-    /// When it has no key.
-    pub(super) fn take_in(&self, position: u64, message: &Message) -> Result<Key, Error> {
-        if let Ok(key) = Key::from_subject(&message.subject)
-            && self.seen().get(&key).is_some_and(|seen| seen.position == position)
-        {
-            return Ok(key);
+    /// Keeps the fact under a key from its message that was delivered, but where it is kept already: what was worked out of it since
+    /// is kept with it. What is no fact is kept like one, so that whatever waits for it ends.
+    pub(super) fn take_in(&self, position: u64, key: &Key, message: &Message) {
+        if self.seen().get(key).is_some_and(|seen| seen.position == position) {
+            return;
         }
         let empty = HeaderMap::new();
         let headers = message.headers.as_ref().unwrap_or(&empty);
-        let record = under_key(position, &message.subject, headers, &message.payload)?;
-        let key = record.key.clone();
-        self.keep(record);
-        Ok(key)
+        self.keep(under_key(key, position, &message.subject, headers, &message.payload));
     }
 
     /// The time of a fact that is recorded now.
@@ -216,7 +208,7 @@ impl BusLog {
     pub(super) async fn stored(&self, key: &Key) -> Result<Option<Record>, Error> {
         match self.inner.stream.get_last_raw_message_by_subject(&key.subject()).await {
             Ok(message) => {
-                let record = under_key(message.sequence, &message.subject, &message.headers, &message.payload)?;
+                let record = under_key(key, message.sequence, &message.subject, &message.headers, &message.payload);
                 self.keep(record.clone());
                 Ok(Some(record))
             }
@@ -275,14 +267,10 @@ pub(super) fn record_of(position: u64, subject: &str, headers: &HeaderMap, event
 
 /// A message of the stream for whoever asks for its key. Of one that this program did not write nothing is taken over: it is a fact
 /// that does not read, and is like no other.
-///
-/// # Errors
-/// When it has no key.
-fn under_key(position: u64, subject: &str, headers: &HeaderMap, event: &[u8]) -> Result<Record, Error> {
-    record_of(position, subject, headers, event).or_else(|error| {
-        let key = Key::from_subject(subject).map_err(|_| error.clone())?;
+fn under_key(key: &Key, position: u64, subject: &str, headers: &HeaderMap, event: &[u8]) -> Record {
+    record_of(position, subject, headers, event).unwrap_or_else(|error| {
         tracing::error!("{error}");
-        Ok(Record { position, key, digest: Digest::of(b""), event: "".into() })
+        Record { position, key: key.clone(), digest: Digest::of(b""), event: "".into() }
     })
 }
 

@@ -134,21 +134,21 @@ impl BusSubscription {
             let info = message.info().map_err(|error| failed("read a delivery", error))?;
             let position = info.stream_sequence;
             let attempts = self.log.tries(info.delivered, info.published.unix_timestamp());
-            let traceparent = message.headers.as_ref().and_then(|headers| headers.get(TRACEPARENT));
-            let traceparent = traceparent.map(|value| value.as_str().to_owned());
-            let is_wanted = !Key::from_subject(&message.subject).is_ok_and(|key| !self.wants(&key));
-            let taken = is_wanted.then(|| self.log.take_in(position, &message)).transpose();
-            let reply = Reply(Arc::new(message.split().1));
-            match taken {
-                Ok(Some(key)) => {
+            let (message, acker) = message.split();
+            let reply = Reply(Arc::new(acker));
+            match Key::from_subject(&message.subject) {
+                Ok(key) if self.wants(&key) => {
                     let consumer = self.consumer.name.clone();
                     measure::delivered(consumer.as_str(), attempts);
+                    self.log.take_in(position, &key, &message);
+                    let traceparent = message.headers.as_ref().and_then(|headers| headers.get(TRACEPARENT));
+                    let traceparent = traceparent.map(|value| value.as_str().to_owned());
                     self.arrived.push_back((Delivery { consumer, position, key, attempts, traceparent }, reply));
                 }
-                Ok(None) => reply.say(AckKind::Ack).await?,
+                Ok(_) => reply.say(AckKind::Ack).await?,
                 Err(error) => {
                     // Whoever folds the log stops at it; a stage has nothing to do with it.
-                    tracing::error!("{error}: passed over");
+                    tracing::error!("position {position} of the bus's log: {error}: passed over");
                     reply.say(AckKind::Ack).await?;
                 }
             }
